@@ -1,0 +1,121 @@
+"""The program: its commands, its global options, and the one place where a call begins and ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import TextIOWrapper
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from typer.main import get_command
+
+from stager import __version__
+from stager.cli import demo, evidence, intake, publishing, review, tenants
+from stager.cli.hoisting import hoist
+from stager.cli.invocation import Invocation, actor_or_user
+from stager.cli.options import examples
+from stager.cli.outcome import exit_code, interrupted
+from stager.cli.screen import Screen
+
+PROGRAM = "stager"
+_COMPLETION = "_STAGER_COMPLETE"
+
+app = typer.Typer(
+    name=PROGRAM,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 80},
+    epilog=examples(
+        "stager import patients.csv notes.csv -t maple-surgery",
+        "stager status --json",
+        "stager demo",
+    ).rpartition("\n\n")[0],
+)
+for _family in (intake, review, publishing, evidence, tenants, demo):
+    _family.add_to(app)
+
+
+def _version(*, asked: bool) -> None:
+    if asked:
+        sys.stdout.write(f"{PROGRAM} {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def stager(
+    context: typer.Context,
+    staging: Annotated[
+        Path, typer.Option(metavar="PATH", envvar="STAGER_STAGING", help="The staging file.")
+    ] = Path("staging.duckdb"),
+    actor: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", envvar="STAGER_ACTOR", help="Who acts; the system's user by default."),
+    ] = None,
+    tenants_file: Annotated[
+        Path | None,
+        typer.Option("--tenants", metavar="PATH", help="The tenants file; else STAGER_TENANTS, ./tenants.toml."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No words about the work.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Say more.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours; NO_COLOR says the same.")] = False,
+    version: Annotated[  # noqa: ARG001 - acts by its callback
+        bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Take a practice's patient records in, have them reviewed, and publish them to its database."""
+    screen = Screen(as_json=as_json, quiet=quiet, verbose=verbose, color=not no_color)
+    context.obj = Invocation(screen, staging, tenants_file, actor_or_user(actor))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one call of the command line; its exit code. arguments: those of the process by default."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    _let_streams_escape()
+    command = get_command(app)
+    if _COMPLETION in os.environ:
+        command.main(args=given, prog_name=PROGRAM, complete_var=_COMPLETION)
+    screen = Screen(color="--no-color" not in given)
+    with _watching_for_interrupts() as stopped:
+        try:
+            with command.make_context(PROGRAM, hoist(given or ["--help"], command)) as context:
+                command.invoke(context)
+            sys.stdout.flush()
+        except BaseException as error:
+            # A stopped query comes out of DuckDB as an error of its own, so the signal is asked, not the error.
+            return interrupted(screen) if stopped.is_set() else exit_code(error, screen)
+    return 0
+
+
+@contextmanager
+def _watching_for_interrupts() -> Iterator[threading.Event]:
+    """An event that tells, inside, whether a person pressed Ctrl-C."""
+    stopped = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        stopped.set()
+        raise KeyboardInterrupt
+
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if ignored or threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield stopped
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _let_streams_escape() -> None:
+    """A name that the terminal's encoding cannot carry is shown with escapes, and is no error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

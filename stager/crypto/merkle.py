@@ -1,0 +1,106 @@
+"""The Merkle tree of RFC 9162 (6962): SHA-256, 0x00 before a leaf, 0x01 before a node.
+
+A tree that only grows is kept as its peaks: the roots of the full subtrees that its size's binary
+digits name, largest first. That is all that is needed to go on, and to give the root.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from stager.errors import IntegrityFailed
+
+HASH_BYTES = 32
+EMPTY_ROOT = sha256(b"").digest()
+_SIZE_BYTES = 8
+
+
+def leaf_hash(data: bytes) -> bytes:
+    """The hash of a leaf's data."""
+    return sha256(b"\0" + data).digest()
+
+
+def leaf_hashes(data: list[bytes]) -> bytes:
+    """The hashes of the leaves' data, one after another."""
+    return b"".join([sha256(b"\0" + each).digest() for each in data])
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """The hash of the node over two subtrees."""
+    return sha256(b"\1" + left + right).digest()
+
+
+def paired(nodes: bytes) -> bytes:
+    """The level above `nodes` (concatenated hashes), pair by pair; a last one without a pair is left out."""
+    whole = len(nodes) // (2 * HASH_BYTES) * (2 * HASH_BYTES)
+    return b"".join([sha256(b"\1" + nodes[i : i + 64]).digest() for i in range(0, whole, 2 * HASH_BYTES)])
+
+
+class Tree:
+    """A tree that leaves are added to, in memory that grows with the logarithm of its size."""
+
+    def __init__(self) -> None:
+        self._size = 0
+        self._peaks: list[bytes] = []
+
+    @property
+    def size(self) -> int:
+        """How many leaves it has."""
+        return self._size
+
+    def append(self, leaf: bytes) -> None:
+        """Add one leaf, by its hash."""
+        self.extend(leaf)
+
+    def extend(self, leaves: bytes) -> None:
+        """Add leaves, by their hashes one after another (32 bytes each).
+
+        ValueError where the bytes are not whole hashes.
+        """
+        if len(leaves) % HASH_BYTES:
+            raise ValueError(f"leaf hashes have {HASH_BYTES} bytes each; {len(leaves)} bytes were given")
+        nodes, level = leaves, 0
+        new_peaks: list[bytes] = []
+        while nodes:
+            # A peak of this level stands to the left of the new nodes and is the first of its pair.
+            if self._size >> level & 1:
+                nodes = self._peaks.pop() + nodes
+            if len(nodes) // HASH_BYTES & 1:
+                new_peaks.append(nodes[-HASH_BYTES:])
+            nodes = paired(nodes)
+            level += 1
+        self._peaks.extend(reversed(new_peaks))
+        self._size += len(leaves) // HASH_BYTES
+
+    def root(self) -> bytes:
+        """The root hash, 32 bytes."""
+        if not self._peaks:
+            return EMPTY_ROOT
+        root = self._peaks[-1]
+        for peak in reversed(self._peaks[:-1]):
+            root = node_hash(peak, root)
+        return root
+
+    def to_bytes(self) -> bytes:
+        """The state: the size as eight bytes, big-endian, then the peaks."""
+        return self._size.to_bytes(_SIZE_BYTES, "big") + b"".join(self._peaks)
+
+    @classmethod
+    def from_bytes(cls, state: bytes) -> Tree:
+        """The tree of a state that `to_bytes` gave; IntegrityFailed where it can be none."""
+        tree = cls()
+        tree._size = int.from_bytes(state[:_SIZE_BYTES], "big")
+        peaks = state[_SIZE_BYTES:]
+        if len(state) < _SIZE_BYTES or len(peaks) != HASH_BYTES * tree._size.bit_count():
+            raise IntegrityFailed(
+                "the Merkle tree's stored state is damaged", hint="stager verify names the first bad event"
+            )
+        tree._peaks = [peaks[i : i + HASH_BYTES] for i in range(0, len(peaks), HASH_BYTES)]
+        return tree
+
+
+def root(leaves: bytes) -> bytes:
+    """The root of the tree over these leaf hashes, one after another."""
+    tree = Tree()
+    tree.extend(leaves)
+    return tree.root()

@@ -1,0 +1,97 @@
+"""The error tree: what happened, where, what to do next, and the exit code that says which kind.
+
+    StagerError ............. 1  a fault in stager
+    ├── UsageError .......... 2  the command was called wrongly
+    ├── InputRefused ........ 3  the input was refused, nothing was staged
+    ├── ReviewNeeded ........ 4  the step needs review or approval first
+    ├── Unavailable ......... 5  a tenant, a staging file or a key is not available
+    │   ├── StagingUnavailable
+    │   ├── KeyUnavailable
+    │   └── TenantUnavailable
+    └── IntegrityFailed ..... 6  an integrity check failed
+
+A message names files, sheets, rows and columns and never holds a patient's value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The place an error speaks of; each part is left out where it does not apply."""
+
+    file: str | None = None
+    sheet: str | None = None
+    row: int | None = None
+    line: int | None = None
+    column: str | None = None
+
+    def __str__(self) -> str:
+        named = (
+            ("", self.file),
+            ("sheet ", self.sheet),
+            ("row ", self.row),
+            ("line ", self.line),
+            ("column ", self.column),
+        )
+        return ", ".join(f"{label}{part}" for label, part in named if part is not None)
+
+
+class StagerError(Exception):
+    """Something that ends a command. `message` says what, `where` the place, `hint` what to do."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, where: Where | None = None, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        place = f" ({self.where})" if self.where and str(self.where) else ""
+        return f"{self.message}{place}"
+
+
+class UsageError(StagerError):
+    """The command was called wrongly."""
+
+    exit_code = 2
+
+
+class InputRefused(StagerError):
+    """A file that cannot be staged; nothing of it was."""
+
+    exit_code = 3
+
+
+class ReviewNeeded(StagerError):
+    """The step needs a person's review or approval first."""
+
+    exit_code = 4
+
+
+class Unavailable(StagerError):
+    """Something outside that the step needs is not there; nothing was changed."""
+
+    exit_code = 5
+
+
+class StagingUnavailable(Unavailable):
+    """The staging file cannot be opened: held by another process, wrong key, too new, read-only."""
+
+
+class KeyUnavailable(Unavailable):
+    """A key cannot be found or read."""
+
+
+class TenantUnavailable(Unavailable):
+    """A tenant is not registered, not reachable, not set up, or is another tenant."""
+
+
+class IntegrityFailed(StagerError):
+    """Facts, events, projections, seals, ledger or ciphertext are not what they must be."""
+
+    exit_code = 6

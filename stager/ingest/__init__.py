@@ -1,0 +1,1 @@
+"""Ingest: files into the staging file, every byte accounted for."""

@@ -1,0 +1,242 @@
+"""Headers: which sheet a file is, and which of its columns are ours.
+
+A header claims a column of a sheet by, strongest first: the mapping profile, its name (to the letter, or
+folded), an alias. The strongest claim has the column; a weaker one leaves its header unknown, and unknown
+columns are kept. Two claims of one strength are a duplicated header and refuse the file.
+
+The sheet is the one whose required columns are all there. Where several are, the one with more names to
+the letter, then with more columns; where that does not tell either, the file is refused and `--sheet`
+asked for.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Mapping as Table
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from stager.errors import InputRefused, Where
+from stager.ingest.mapping import Mapping
+from stager.sheets import SHEET, SHEETS, Column, Sheet, fold_header
+
+MOST_COLUMNS = 1000
+
+
+class How(StrEnum):
+    """How a header was matched."""
+
+    EXACT = "exact"
+    FOLDED = "folded"
+    ALIAS = "alias"
+    MAPPING = "mapping"
+    UNKNOWN = "unknown"
+
+
+_STRENGTH = {How.ALIAS: 1, How.FOLDED: 2, How.EXACT: 2, How.MAPPING: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMatch:
+    """One column of the file: its header as it came, its place from 0, the sheet's field or None, and how."""
+
+    header: str
+    position: int
+    field: str | None
+    how: How
+
+
+@dataclass(frozen=True, slots=True)
+class SheetMatch:
+    """How one sheet fits a file's headers.
+
+    missing: required columns that neither a header nor a constant gives. clash: headers that claim one
+    column.
+    """
+
+    sheet: Sheet
+    columns: tuple[ColumnMatch, ...]
+    missing: tuple[Column, ...]
+    clash: tuple[str, ...]
+
+    @property
+    def matched(self) -> int:
+        return sum(column.field is not None for column in self.columns)
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        exact = sum(column.how in (How.EXACT, How.MAPPING) for column in self.columns)
+        return exact, self.matched
+
+
+def recognise(
+    by_delimiter: Table[str, Sequence[str]], sheet_name: str | None, mapping: Mapping | None, where: Where
+) -> tuple[str, SheetMatch]:
+    """The delimiter and the sheet under which the header is one of ours.
+
+    by_delimiter: each delimiter that may be the file's → the header's cells under it. sheet_name:
+    `--sheet`. Raises InputRefused for a header of no sheet, of several, with duplicates or with too many
+    columns.
+    """
+    sheets = _sheets(sheet_name, mapping, where)
+    if max(map(len, by_delimiter.values())) > MOST_COLUMNS:
+        raise InputRefused(
+            f"the file has more than {MOST_COLUMNS:,} columns".replace(",", " "),
+            where=where,
+            hint="export the columns of one sheet; `stager sheets` lists them",
+        )
+    found = {
+        delimiter: [match_sheet(headers, sheet, mapping) for sheet in sheets]
+        for delimiter, headers in by_delimiter.items()
+    }
+    whole = {delimiter: [m for m in matches if not m.missing] for delimiter, matches in found.items()}
+    if not any(whole.values()):
+        raise _not_a_sheet(found, where)
+    delimiter = max(whole, key=lambda d: max((m.matched for m in whole[d]), default=0))
+    chosen = _one_of(whole[delimiter], where)
+    _refuse_duplicates(by_delimiter[delimiter], chosen, where)
+    _refuse_unused(by_delimiter[delimiter], chosen, mapping, where)
+    return delimiter, chosen
+
+
+def _sheets(sheet_name: str | None, mapping: Mapping | None, where: Where) -> tuple[Sheet, ...]:
+    if sheet_name is not None and sheet_name not in SHEET:
+        raise InputRefused(
+            "there is no sheet of that name", where=where, hint=f"--sheet is one of {', '.join(SHEET)}"
+        )
+    told = mapping.sheet if mapping else None
+    if sheet_name and told and sheet_name != told:
+        raise InputRefused(
+            f"--sheet says {sheet_name} and the mapping {mapping.name if mapping else ''} is for {told}",
+            where=where,
+            hint="use the mapping of that sheet",
+        )
+    name = sheet_name or told
+    return (SHEET[name],) if name else SHEETS
+
+
+def match_sheet(headers: Sequence[str], sheet: Sheet, mapping: Mapping | None) -> SheetMatch:
+    """Which of the headers are columns of this sheet."""
+    claims = [_claim(header, sheet, mapping) for header in headers]
+    strongest: dict[str, int] = {}
+    for field, how in claims:
+        if field:
+            strongest[field] = max(strongest.get(field, 0), _STRENGTH[how])
+    columns = tuple(
+        ColumnMatch(header, place, field, how)
+        if field and strongest.get(field) == _STRENGTH[how]
+        else ColumnMatch(header, place, None, How.UNKNOWN)
+        for place, (header, (field, how)) in enumerate(zip(headers, claims, strict=True))
+    )
+    given = Counter(column.field for column in columns if column.field)
+    twice = next((field for field, times in given.items() if times > 1), None)
+    return SheetMatch(
+        sheet,
+        columns,
+        missing=tuple(
+            column
+            for column in sheet.required
+            if column.field not in given and not (mapping and mapping.gives(column))
+        ),
+        clash=tuple(column.header for column in columns if twice and column.field == twice),
+    )
+
+
+def _claim(header: str, sheet: Sheet, mapping: Mapping | None) -> tuple[str | None, How]:
+    name, folded = header.strip(), fold_header(header)
+    mapped = mapping.column_for(sheet, header) if mapping else None
+    if mapped:
+        return mapped.field, How.MAPPING
+    tests = (
+        (How.EXACT, lambda column: name == column.name),
+        (How.FOLDED, lambda column: folded == fold_header(column.name)),
+        (How.ALIAS, lambda column: folded in map(fold_header, column.aliases)),
+    )
+    for how, holds in tests:
+        for column in sheet.columns:
+            if folded and holds(column):
+                return column.field, how
+    return None, How.UNKNOWN
+
+
+def _one_of(matches: list[SheetMatch], where: Where) -> SheetMatch:
+    best = max(match.rank for match in matches)
+    top = [match for match in matches if match.rank == best]
+    if len(top) > 1:
+        raise InputRefused(
+            f"the header fits several sheets: {', '.join(match.sheet.name for match in top)}",
+            where=where,
+            hint="say which one with --sheet",
+        )
+    return top[0]
+
+
+def _refuse_duplicates(headers: Sequence[str], chosen: SheetMatch, where: Where) -> None:
+    trimmed = Counter(header.strip() for header in headers if header.strip())
+    twice = chosen.clash or tuple(header for header, times in trimmed.items() if times > 1)
+    if twice:
+        column = next((c.field for c in chosen.columns if c.field and c.header == twice[0]), None)
+        meant = f", each meaning {chosen.sheet.column(column).name}" if column else ""
+        raise InputRefused(
+            f"the header has a column twice: {', '.join(_shown(header) for header in twice)}{meant}",
+            where=where,
+            hint="rename or remove one of them, or choose one with a --mapping profile",
+        )
+
+
+def _refuse_unused(headers: Sequence[str], chosen: SheetMatch, mapping: Mapping | None, where: Where) -> None:
+    """A profile made for one sheet that names a header the file has not: a column would be lost unseen."""
+    if mapping is None or mapping.sheet is None:
+        return
+    folded = {fold_header(header): header for header in headers}
+    for theirs in mapping.columns:
+        if fold_header(theirs) not in folded:
+            near = difflib.get_close_matches(fold_header(theirs), folded, n=1)
+            raise InputRefused(
+                f"the mapping {mapping.name} names a column that the file has not: {_shown(theirs)}",
+                where=where,
+                hint=f"nearest header seen: {_shown(folded[near[0]])}" if near else "correct the mapping",
+            )
+
+
+def _not_a_sheet(found: Table[str, list[SheetMatch]], where: Where) -> InputRefused:
+    """What the nearest sheet lacks.
+
+    A file without a header line has a patient's cells where the headers should be: then nothing seen is
+    shown.
+    """
+    nearest = max(
+        (m for matches in found.values() for m in matches), key=lambda m: (m.matched, -len(m.missing))
+    )
+    sheet, lacks = nearest.sheet, ", ".join(column.name for column in nearest.missing)
+    expected = f"{sheet.name} needs the columns {', '.join(column.name for column in sheet.required)}"
+    if any(re.search("[0-9]{4}", column.header) for column in nearest.columns):
+        return InputRefused(
+            "the first line looks like a record, not like the header of a sheet",
+            where=where,
+            hint=f"the first line names the columns: {expected}",
+        )
+    near = [text for column in nearest.missing if (text := _nearest_header(column, nearest))]
+    return InputRefused(
+        f"the header lacks required columns of the sheet {sheet.name}: {lacks}",
+        where=where,
+        hint="; ".join([expected, *near, "a --mapping profile can name them"]),
+    )
+
+
+def _nearest_header(column: Column, match: SheetMatch) -> str | None:
+    free = {fold_header(c.header): c.header for c in match.columns if c.field is None}
+    for name in (column.name, *column.aliases):
+        near = difflib.get_close_matches(fold_header(name), free, n=1, cutoff=0.7)
+        if near:
+            return f"nearest header to {column.name} seen: {_shown(free[near[0]])}"
+    return None
+
+
+def _shown(header: str) -> str:
+    """A header for a message: one line, no control characters, not long."""
+    plain = "".join(char if char.isprintable() else "·" for char in header.strip())
+    return f'"{plain[:60]}{"…" if len(plain) > 60 else ""}"'

@@ -1,0 +1,149 @@
+"""Rejected and held records given back for correction, and what comes back read as the original.
+
+A reject file holds the records as they came, in columns of their own file, with four more that say
+which record each is and why it was not taken. It is UTF-8 with a byte order mark and commas, for a
+spreadsheet. A cell that a spreadsheet would run as a formula gets an apostrophe in front, and a file
+that carries the four columns has it taken off again when it is ingested.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+import pyarrow as pa
+
+from stager.sheets import EXPLAINED, SHEETS, Code, Sheet
+from stager.staging import Staging
+
+ROUND_TRIP = ("stager_row", "stager_line", "stager_code", "stager_reason")
+"""The columns that are added; `stager_row` is "source:row" where the sheet has several files."""
+
+_MARKED = r"^'+[=+\-@\t\r]"
+
+
+@dataclass(frozen=True, slots=True)
+class RejectFile:
+    """The rejects of one source: a file name to offer, its content, and how many records it holds."""
+
+    name: str
+    sheet: str
+    content: bytes
+    records: int
+
+
+def reject_files(staging: Staging) -> list[RejectFile]:
+    """One for each source that has rejected or held records."""
+    files = []
+    for sheet in SHEETS:
+        sources = staging.rows("columns_of_sources", sheet=sheet.name)
+        for source_id, encoding, columns in sources:
+            several = len(sources) > 1
+            found = _reject_file(staging, sheet, source_id, encoding, json.loads(columns), several=several)
+            if found.records:
+                files.append(found)
+    return files
+
+
+def is_round_trip(headers: Sequence[str]) -> bool:
+    """Whether a file with these headers is a reject file that came back."""
+    return set(ROUND_TRIP) <= {header.strip() for header in headers}
+
+
+def restored(cells: pl.DataFrame, sheet: Sheet) -> pl.DataFrame:
+    """The cells of a file that came back, without the apostrophes that were put in front."""
+    return cells.with_columns(
+        pl.when(pl.col(name).str.contains(_MARKED))
+        .then(pl.col(name).str.slice(1))
+        .otherwise(pl.col(name))
+        .alias(name)
+        for name in sheet.fields
+    )
+
+
+def own_extra(extra: pl.Expr) -> pl.Expr:
+    """The unknown columns of a record as JSON, without those that stager added; NULL where none is left."""
+    return (
+        pl.when(extra.str.contains('"stager_row"', literal=True))
+        .then(extra.map_elements(_without_added, return_dtype=pl.String))
+        .otherwise(extra)
+    )
+
+
+def bytes_of(staging: Staging, source_id: int, byte_start: int, byte_len: int) -> bytes:
+    """A stretch of a source file's bytes, cut out of its kept blocks."""
+    parts = []
+    for start, length, data in staging.rows(
+        "blocks_of_stretch", source_id=source_id, first=byte_start, count=byte_len
+    ):
+        block = pa.Codec("zstd").decompress(data, decompressed_size=length, asbytes=True)
+        parts.append(block[max(0, byte_start - start) : max(0, byte_start + byte_len - start)])
+    return b"".join(parts)
+
+
+def _without_added(extra: str) -> str | None:
+    own = {name: cell for name, cell in json.loads(extra).items() if name.strip() not in ROUND_TRIP}
+    shown = {name: cell[1:] if _is_marked(cell) else cell for name, cell in own.items()}
+    return json.dumps(shown, ensure_ascii=False, separators=(",", ":")) if shown else None
+
+
+def _is_marked(cell: str) -> bool:
+    bare = cell.lstrip("'")
+    return bare != cell and bare[:1] in "=+-@\t\r" and bare != ""
+
+
+def _reject_file(
+    staging: Staging,
+    sheet: Sheet,
+    source_id: int,
+    encoding: str,
+    columns: list[dict[str, str]],
+    *,
+    several: bool,
+) -> RejectFile:
+    own = [column for column in columns if column["header"].strip() not in ROUND_TRIP]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow([*(_safe(column["header"]) for column in own), *ROUND_TRIP])
+    found = staging.frame("rejected_cells", {"table": sheet.table}, source_id=source_id)
+    for row in found.iter_rows(named=True):
+        cells = _cells(staging, row, own, encoding)
+        address = f"{source_id}:{row['row_no']}" if several else str(row["row_no"])
+        reason = "; ".join(_reason(sheet, part) for part in row["reasons"])
+        writer.writerow(
+            [*(_safe(cell) for cell in cells), address, row["line"], " ".join(row["codes"]), reason]
+        )
+    name = f"{sheet.name}-rejects{f'-{source_id}' if several else ''}.csv"
+    return RejectFile(name, sheet.name, text.getvalue().encode("utf-8-sig"), found.height)
+
+
+def _cells(
+    staging: Staging, row: dict[str, str | int | None], own: list[dict[str, str]], encoding: str
+) -> list[str]:
+    """The record's cells; one that could not be parsed stands in the first, undecodable bytes as \\xNN."""
+    if row["malformed"]:
+        raw = bytes_of(
+            staging, int(row["source_id"] or 0), int(row["byte_start"] or 0), int(row["byte_len"] or 0)
+        )
+        text = raw.decode(encoding, "backslashreplace").rstrip("\r\n").replace("\0", "\\x00")
+        return [text, *[""] * (len(own) - 1)]
+    extra = json.loads(str(row["extra"])) if row["extra"] else {}
+    return [
+        str(row[column["column"]] or "") if column["column"] else extra.get(column["header"], "")
+        for column in own
+    ]
+
+
+def _reason(sheet: Sheet, part: str) -> str:
+    code, field, rule = part.split("|")
+    column = f"{sheet.column(field).name}: " if field else ""
+    return f"{column}{EXPLAINED[Code(code)]}{f' ({rule})' if rule else ''}"
+
+
+def _safe(cell: str) -> str:
+    bare = cell.lstrip("'")
+    return f"'{cell}" if bare[:1] in ("=", "+", "-", "@", "\t", "\r") else cell

@@ -1,0 +1,248 @@
+"""Staging one file: its bytes, records and verdicts as facts and events, or, dry, only its account."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import polars as pl
+import pyarrow as pa
+
+from stager import sql
+from stager.crypto.fingerprint import Fingerprinter
+from stager.crypto.merkle import Tree, leaf_hash
+from stager.event_log import EventLog
+from stager.ingest.reader import Block, Source
+from stager.ingest.rejects import is_round_trip, own_extra, restored
+from stager.sheets import REJECTING, Code, Sheet
+from stager.staging import Staging
+from stager.values import RULES_VERSION, Normalised, Rules, normalise
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with what is being done, how many bytes of how many are behind it."""
+
+_REJECTING = sorted(code.value for code in REJECTING)
+_ISSUES = {
+    "source_id": pl.Int32,
+    "row_no": pl.Int32,
+    "field": pl.String,
+    "code": pl.String,
+    "rule": pl.String,
+    "standing": pl.Boolean,
+    "subject": pl.Binary,
+}
+
+
+@dataclass(slots=True)
+class SourceAccount:
+    """The account of one file: its bytes and records, and what the rules found in its cells."""
+
+    source: Source
+    source_id: int | None = None
+    known_as: str | None = None
+    rows: int = 0
+    malformed: int = 0
+    rejected: int = 0
+    held: int = 0
+    blank: int = 0
+    bytes: int = 0
+    codes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def records(self) -> int:
+        """Records below the header, readable or not; blank lines are none."""
+        return self.rows + self.malformed
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    block: Block
+    cells: pl.DataFrame
+    found: Normalised
+
+
+def account_for(source: Source, rules: Rules, *, progress: Progress) -> SourceAccount:
+    """The account that staging this file would give; writes nothing."""
+    account = SourceAccount(source)
+    for read in _read(source, 0, rules, progress):
+        _count(account, read)
+    return account
+
+
+def stage(
+    staging: Staging,
+    log: EventLog,
+    source: Source,
+    rules: Rules,
+    *,
+    fingerprinter: Fingerprinter,
+    progress: Progress,
+) -> SourceAccount:
+    """Stage one file inside a transaction. The same bytes again change nothing: `known_as` names them."""
+    known = staging.rows("source_by_content", sha256=source.sha256)
+    if known:
+        return SourceAccount(source, source_id=known[0][0], known_as=known[0][1])
+    account = SourceAccount(source, source_id=staging.one("next_source"))
+    _start(staging)
+    tree = Tree()
+    for block_no, read in enumerate(_read(source, account.source_id or 0, rules, progress)):
+        _count(account, read)
+        tree.append(leaf_hash(read.block.data))
+        _write_block(staging, source.sheet, account.source_id or 0, block_no, read, fingerprinter)
+    _register(staging, log, account, rules, tree.root())
+    _write_events(staging, log, source.sheet, account)
+    return account
+
+
+def _read(source: Source, source_id: int, rules: Rules, progress: Progress) -> Iterator[_Read]:
+    for block in source.blocks():
+        cells = block.rows.with_columns(source_id=pl.lit(source_id, dtype=pl.Int32))
+        if is_round_trip(source.headers):
+            cells = restored(cells, source.sheet)
+        yield _Read(block, cells, normalise(source.sheet, cells, rules))
+        progress(source.file_name, block.byte_start + block.byte_len, source.size)
+
+
+def _count(account: SourceAccount, read: _Read) -> None:
+    spans = read.block.spans
+    account.rows += read.cells.height
+    account.malformed += spans.filter(pl.col("kind") == "malformed").height
+    account.blank += spans.filter(pl.col("kind") == "blank").height
+    account.bytes += read.block.byte_len
+    issues = read.found.issues
+    bad = issues.filter(pl.col("code").is_in(_REJECTING))["row_no"].unique()
+    account.rejected += bad.len()
+    account.held += issues.filter(~pl.col("row_no").is_in(bad.implode()))["row_no"].n_unique()
+    for found in (issues, read.found.changes):
+        for code, count in found.group_by("code").len().iter_rows():
+            account.codes[code] = account.codes.get(code, 0) + count
+    malformed = spans.filter(pl.col("kind") == "malformed").height
+    if malformed:
+        code = Code.ROW_MALFORMED.value
+        account.codes[code] = account.codes.get(code, 0) + malformed
+
+
+def _start(staging: Staging) -> None:
+    staging.run("start_issues")
+    staging.run("start_changes")
+
+
+def _write_block(
+    staging: Staging, sheet: Sheet, source_id: int, block_no: int, read: _Read, fingerprinter: Fingerprinter
+) -> None:
+    cells = read.cells.with_columns(fingerprint=_fingerprints(sheet, read.cells, fingerprinter))
+    spans = read.block.spans.with_columns(source_id=pl.lit(source_id, dtype=pl.Int32))
+    filled = {
+        "add_rows": ("block_cells", cells, {"table": sheet.table, "fields": sql.identifiers(sheet.fields)}),
+        "add_spans": ("block_spans", spans, {}),
+        "add_issues": ("block_issues", _with_subjects(read, fingerprinter), {}),
+        "add_changes": ("block_changes", read.found.changes, {}),
+    }
+    for step, (name, frame, places) in filled.items():
+        if frame.height:
+            with staging.lent(**{name: frame}):
+                staging.run(step, places)
+    staging.run(
+        "add_block",
+        source_id=source_id,
+        block_no=block_no,
+        byte_start=read.block.byte_start,
+        byte_len=read.block.byte_len,
+        data=pa.Codec("zstd", 1).compress(read.block.data, asbytes=True),
+    )
+
+
+def _fingerprints(sheet: Sheet, cells: pl.DataFrame, fingerprinter: Fingerprinter) -> pl.Series:
+    """Over every cell with its length, absent and empty alike, and what the file's unknown columns hold."""
+    texts = [pl.col(name).fill_null("") for name in sheet.fields]
+    texts.append(own_extra(pl.col("extra")).fill_null(""))
+    parts = [piece for text in texts for piece in (text.str.len_bytes().cast(pl.String), pl.lit(":"), text)]
+    records = cells.select(record=pl.concat_str(parts).cast(pl.Binary))["record"]
+    return pl.Series(fingerprinter.column(records.to_list()), dtype=pl.Binary)
+
+
+def _with_subjects(read: _Read, fingerprinter: Fingerprinter) -> pl.DataFrame:
+    """The issues with a keyed digest of the cell that each is about."""
+    parts = [pl.DataFrame(schema=_ISSUES)]
+    for name in read.found.issues["field"].unique().sort().to_list():
+        about = read.found.issues.filter(pl.col("field") == name).join(
+            read.cells.select("source_id", "row_no", cell=_cell(read.cells, name)),
+            on=["source_id", "row_no"],
+            how="left",
+            maintain_order="left",
+        )
+        digests = fingerprinter.column([text.encode() for text in about["cell"].to_list()])
+        parts.append(
+            about.drop("cell").with_columns(subject=pl.Series(digests, dtype=pl.Binary)).select(*_ISSUES)
+        )
+    return pl.concat(parts)
+
+
+def _cell(cells: pl.DataFrame, name: str) -> pl.Expr:
+    return pl.col(name).fill_null("") if name in cells.columns else pl.lit("")
+
+
+def _register(
+    staging: Staging, log: EventLog, account: SourceAccount, rules: Rules, content_root: bytes
+) -> None:
+    source, source_id = account.source, account.source_id
+    mapping = source.mapping.to_json() if source.mapping else None
+    known = {
+        "sha256": source.sha256,
+        "size": source.size,
+        "encoding": source.encoding,
+        "confidence": source.confidence,
+        "evidence": source.evidence,
+        "delimiter": source.delimiter,
+        "newline": source.newline,
+        "content_root": content_root.hex(),
+    }
+    columns = [
+        {"position": match.position, "header": match.header, "column": match.field, "how": match.how}
+        for match in source.columns
+    ]
+    staging.run(
+        "add_source",
+        source_id=source_id,
+        sheet=source.sheet.name,
+        file_name=source.file_name,
+        columns=json.dumps(columns, ensure_ascii=False),
+        mapping=mapping,
+        rules=rules.to_json(),
+        **known,
+    )
+    counts = {"rows": account.rows, "malformed": account.malformed, "blank": account.blank}
+    detail = {
+        "file": source.file_name,
+        **known,
+        **counts,
+        "rules_version": RULES_VERSION,
+        "mapped": mapping is not None,
+    }
+    log.append("source.registered", detail, sheet=source.sheet.name, source_id=source_id)
+    for column in columns:
+        log.append("column.mapped", column, sheet=source.sheet.name, source_id=source_id)
+
+
+def _write_events(staging: Staging, log: EventLog, sheet: Sheet, account: SourceAccount) -> None:
+    about = {"sheet": sheet.name, "source_id": account.source_id}
+    for table in ("accepted_row", "rejected_row"):
+        staging.run(f"find_{table}s", {"table": sheet.table}, **about)
+    staging.run("find_raised", last=staging.one("last_finding"), **about)
+    log.append_rows("row.accepted", "accepted_row")
+    log.append_rows("row.rejected", "rejected_row")
+    log.append_rows("finding.raised", "raised_finding")
+    for kind, name, rule, count, rows in staging.rows("changed_sets"):
+        detail = {"field": name, "rule": rule, "count": count, "rows": rows}
+        log.append(kind, detail, sheet=sheet.name, source_id=account.source_id)
+    if is_round_trip(account.source.headers):
+        _supersede(staging, log, sheet, account)
+
+
+def _supersede(staging: Staging, log: EventLog, sheet: Sheet, account: SourceAccount) -> None:
+    """Rows of a corrected file take the place of those that they say they correct."""
+    staging.run("find_superseded", {"table": sheet.table}, sheet=sheet.name, source_id=account.source_id)
+    staging.run("find_superseded_findings")
+    log.append_rows("row.superseded", "superseded_row")
+    log.append_rows("finding.closed", "superseded_finding")

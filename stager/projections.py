@@ -1,0 +1,105 @@
+"""Projections: the state of every row, finding and decision, as a fold of events over facts.
+
+`fold` takes in what was appended since the last time; `rebuild` starts from nothing and reaches the
+same state. Both run the same statements: each takes a stretch of the log set-wise, the latest event
+winning, so that it makes no difference how the log is cut into stretches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from stager.sheets import REJECTING
+from stager.staging import Staging
+
+PROJECTIONS = ("finding", "decision", "row_state", "standing")
+
+_REJECTING = "code in (" + ", ".join(sorted(f"'{code.value}'" for code in REJECTING)) + ")"
+
+_DECISIONS = frozenset({"finding.decided", "decision.undone", "row.superseded"})
+_LINKS = frozenset({"link.resolved", "link.withdrawn"})
+_SETS = frozenset({"finding.decided", "decision.undone", "approval.granted", "publish.chunk_committed"})
+
+
+def fold(staging: Staging) -> None:
+    """Take the events since the last fold into the projections. Run it inside a transaction."""
+    after: int = staging.one("folded")
+    kinds = {row[0] for row in staging.rows("kinds_after", after=after)}
+    if not kinds:
+        return
+    for wanted, step in _STEPS:
+        if wanted is None or wanted & kinds:
+            step(staging, after)
+    _set_standing(staging, "folded", str(staging.one("event_head")))
+
+
+def rebuild(staging: Staging) -> None:
+    """Empty every projection and fold the whole log again. Run it inside a transaction."""
+    for table in PROJECTIONS:
+        staging.run("empty_projection", {"table": table})
+    fold(staging)
+
+
+def standing(staging: Staging, name: str) -> str | None:
+    """One of the migration's marks: tenant, synthetic, folded."""
+    found = staging.rows("standing", name=name)
+    return str(found[0][0]) if found else None
+
+
+def digest(staging: Staging) -> str:
+    """SHA-256 over every projection's rows in a fixed order, as hex; equal states have equal digests."""
+    whole = hashlib.sha256()
+    for table in PROJECTIONS:
+        for batch in staging.batches("projection_lines", {"table": table}):
+            for line in batch.column(0):
+                whole.update(line.as_py().encode())
+    return whole.hexdigest()
+
+
+def _set_standing(staging: Staging, name: str, value: str) -> None:
+    staging.run("forget_standing", name=name)
+    staging.run("set_standing", name=name, value=value)
+
+
+def _plain(name: str) -> Callable[[Staging, int], None]:
+    def step(staging: Staging, after: int) -> None:
+        staging.run(name, after=after)
+
+    return step
+
+
+def _unfold(staging: Staging, after: int) -> None:
+    staging.run("unfold_runs", after=after)
+    staging.run("unfold_rows")
+
+
+def _relink(staging: Staging, after: int) -> None:
+    staging.run("rows_linked_by_people", after=after)
+    if staging.one("count_relinked"):
+        staging.run("fold_decided_links")
+
+
+def _derive(staging: Staging, after: int) -> None:
+    staging.run("find_affected", after=after)
+    staging.run("find_dependents")
+    staging.run("find_own_states", {"rejecting": _REJECTING})
+    staging.run("fold_people_states")
+    staging.run("fold_other_states")
+
+
+_STEPS: tuple[tuple[frozenset[str] | None, Callable[[Staging, int], None]], ...] = (
+    (frozenset({"migration.bound", "migration.marked_synthetic"}), _plain("fold_marks")),
+    (frozenset({"row.accepted", "row.rejected"}), _plain("fold_new_rows")),
+    (None, _unfold),
+    (frozenset({"finding.raised"}), _plain("fold_findings")),
+    (frozenset({"finding.closed"}), _plain("fold_closings")),
+    (_DECISIONS, _plain("fold_decisions")),
+    (frozenset({"decision.undone"}), _plain("fold_undone")),
+    (_DECISIONS | {"finding.closed"}, _plain("fold_finding_states")),
+    (_LINKS, _plain("fold_links")),
+    (_LINKS | _DECISIONS, _relink),
+    (frozenset({"approval.granted", "approval.voided"}), _plain("fold_approvals")),
+    (frozenset({"publish.chunk_committed"}), lambda staging, after: staging.run("fold_chunks")),
+    (None, _derive),
+)

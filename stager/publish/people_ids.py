@@ -1,0 +1,74 @@
+"""The ids in the tenant's database of the persons that rows are linked to.
+
+A staged patient's is computed, or, where the tenant's sequence gave it, read from the tenant's lineage.
+One of the tenant's own people is named by its id outright.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from stager.errors import IntegrityFailed
+from stager.row_ids import row_id_bytes
+from stager.sheets import PATIENTS
+from stager.tenant.profile import IdKind, Profile
+
+_MOST_ROWS = 2**31 - 1
+
+Lineage = Callable[[str, int, int], Mapping[int, tuple[str, int]]]
+"""A source's SHA-256 in hex, first and last row → what the tenant's lineage has of the sheet's rows there."""
+
+
+class PeopleIds:
+    """Answers for the links of rows. Patients must be in the tenant before it is asked, where ids are drawn."""
+
+    def __init__(self, tenant: str, profile: Profile, sha256: Mapping[int, str], lineage: Lineage) -> None:
+        """sha256: of each source, in hex. lineage: of the sheet patients."""
+        self._tenant, self._sha256, self._lineage = tenant, sha256, lineage
+        self._kind = profile.people.id_kind
+        self._drawn: dict[int, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = {}
+
+    def column(self, sources: pl.Series, rows: pl.Series, persons: pl.Series) -> pl.Series:
+        """The persons' ids: sixteen bytes or a bigint; NULL where there is no link.
+
+        sources, rows: the staged patient. persons: the id, as text, of one of the tenant's own people.
+        """
+        ids: list[bytes | int | None] = [None] * sources.len()
+        for source_id in sources.drop_nulls().unique().to_list():
+            places = (sources == source_id).fill_null(value=False).arg_true()
+            for place, found in zip(places.to_list(), self._staged(source_id, rows.gather(places)), strict=True):
+                ids[place] = found
+        for place in persons.is_not_null().arg_true().to_list():
+            ids[place] = self._own(persons[place])
+        return pl.Series(ids, dtype=pl.Binary if self._kind is IdKind.UUID else pl.Int64)
+
+    def _own(self, person: str) -> bytes | int:
+        return UUID(person).bytes if self._kind is IdKind.UUID else int(person)
+
+    def _staged(self, source_id: int, rows: pl.Series) -> Sequence[bytes | int]:
+        sha256 = self._sha256[source_id]
+        if self._kind is IdKind.UUID:
+            return [each.tobytes() for each in row_id_bytes(self._tenant, PATIENTS.name, sha256, rows.to_numpy())]
+        if source_id not in self._drawn:
+            self._drawn[source_id] = _sorted(self._lineage(sha256, 1, _MOST_ROWS))
+        row_nos, ids = self._drawn[source_id]
+        wanted = rows.to_numpy()
+        at = np.searchsorted(row_nos, wanted)
+        known = at < len(row_nos)
+        if not known.all() or not (row_nos[at] == wanted).all():
+            raise IntegrityFailed(
+                "a published patient is not in the lineage that the tenant's database keeps",
+                hint="restore the table stager_lineage; without it nobody knows which id the patient was given",
+            )
+        drawn: list[int] = ids[at].tolist()
+        return drawn
+
+
+def _sorted(lineage: Mapping[int, tuple[str, int]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    row_nos = np.array(sorted(lineage), dtype=np.int64)
+    return row_nos, np.array([lineage[row][1] for row in row_nos.tolist()], dtype=np.int64)

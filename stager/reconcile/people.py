@@ -1,0 +1,79 @@
+"""The persons that a reference may mean: the staged patients and the tenant's own people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import polars as pl
+
+from stager.records import slices
+from stager.sheets import NOTES, PATIENTS
+from stager.staging import Staging
+from stager.values import Rules, fold_name, nhs_digits, normalise
+
+BlindIndex = Callable[[Sequence[str]], list[bytes]]
+"""Ten-digit NHS numbers → their blind indexes in the tenant's database."""
+
+_KEYS = ("legacy_id", "nhs_number", "email", "first_name", "last_name", "date_of_birth", "role")
+
+
+def gather_people(staging: Staging, index: BlindIndex | None, references: pl.DataFrame) -> None:
+    """Fill the temporary tables `person` and `person_key`.
+
+    index: the tenant's blind index, None where no tenant was read. references: frame with `digits`.
+    """
+    staged = _staged_people(staging)
+    known = _known_indexes(index, [staged["nhs_number"], references["digits"]])
+    with staging.lent(staged_person=staged, known_index=known):
+        staging.run("gather_people")
+    staging.run("gather_keys")
+
+
+def read_references(raw: pl.Series, rules: Rules) -> pl.DataFrame:
+    """Distinct references as they came → frame of raw, text (trimmed), digits (valid NHS number), email."""
+    column = NOTES.column("patient_ref").field
+    cells = pl.DataFrame({"source_id": 0, "row_no": pl.int_range(raw.len(), eager=True), column: raw})
+    text = normalise(NOTES, cells, rules, [column]).values[column]
+    return pl.DataFrame({"raw": raw, "text": text}).with_columns(
+        digits=nhs_digits(pl.col("text")),
+        email=pl.when(pl.col("text").str.contains("@", literal=True)).then(pl.col("text").str.to_lowercase()),
+    )
+
+
+def _staged_people(staging: Staging) -> pl.DataFrame:
+    parts = [_keys_of(part.normalised(_KEYS).values) for part in slices(staging, PATIENTS, fields=_KEYS)]
+    return pl.concat(parts) if parts else _keys_of(_NOBODY)
+
+
+def _keys_of(values: pl.DataFrame) -> pl.DataFrame:
+    first, last = fold_name(pl.col("first_name")), fold_name(pl.col("last_name"))
+    return values.select(
+        "source_id",
+        "row_no",
+        "legacy_id",
+        nhs_number=nhs_digits(pl.col("nhs_number")),
+        email=pl.col("email").str.to_lowercase(),
+        name_folded=pl.concat_str(first, last, separator="|"),
+        name_swapped=pl.concat_str(last, first, separator="|"),
+        date_of_birth=pl.col("date_of_birth"),
+        role=pl.col("role"),
+    )
+
+
+_NOBODY = pl.DataFrame(
+    schema={
+        "source_id": pl.Int32,
+        "row_no": pl.Int32,
+        **{key: pl.Date if key == "date_of_birth" else pl.String for key in _KEYS},
+    }
+)
+
+
+def _known_indexes(index: BlindIndex | None, numbers: Sequence[pl.Series]) -> pl.DataFrame:
+    digits = pl.concat([column.drop_nulls() for column in numbers]).unique().sort()
+    if index is None:
+        return pl.DataFrame(schema={"digits": pl.String, "nhs_index": pl.Binary})
+    return pl.DataFrame(
+        {"digits": digits, "nhs_index": index(digits.to_list())},
+        schema={"digits": pl.String, "nhs_index": pl.Binary},
+    )

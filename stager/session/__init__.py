@@ -1,0 +1,20 @@
+"""The session: wiring, and one method for each thing that a person may do with stager."""
+
+from stager.decisions import Choice, Decision, Finding
+from stager.session.intake import Intake
+from stager.session.reading import Filter
+from stager.session.session import Session
+from stager.session.settings import DEFAULT_STAGING, Progress, Settings, silent
+
+__all__ = [
+    "DEFAULT_STAGING",
+    "Choice",
+    "Decision",
+    "Filter",
+    "Finding",
+    "Intake",
+    "Progress",
+    "Session",
+    "Settings",
+    "silent",
+]

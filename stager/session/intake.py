@@ -1,0 +1,97 @@
+"""Taking files in: recognised first, all of them, then staged as one command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from stager.errors import UsageError
+from stager.ingest.mapping import Mapping, load_mapping
+from stager.ingest.reader import ReadOptions, Source, open_source
+from stager.ingest.stage import SourceAccount, account_for, stage
+from stager.projections import standing
+from stager.session.settings import Progress
+from stager.session.workspace import Workspace
+from stager.sheets import SHEETS
+from stager.tenant.registry import Tenant
+from stager.values import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What a person says about the files they hand over; each None or False is found out or left alone."""
+
+    sheet: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    mapping: Path | None = None
+    synthetic: bool = False
+
+
+def open_sources(files: Sequence[Path], intake: Intake, cwd: Path) -> tuple[list[Source], Mapping | None]:
+    """Every file surveyed and recognised, in the order of the sheets; refuses before anything is staged."""
+    if not files:
+        raise UsageError("no file is named", hint="stager ingest FILE…")
+    mapping = load_mapping(cwd / intake.mapping) if intake.mapping else None
+    options = ReadOptions(intake.sheet, intake.encoding, intake.delimiter, mapping)
+    sources = [open_source(cwd / file, options) for file in files]
+    order = [sheet.name for sheet in SHEETS]
+    return sorted(sources, key=lambda source: order.index(source.sheet.name)), mapping
+
+
+def rules_for(source: Source, tenant: Tenant | None, clock_us: int, *, synthetic: bool) -> Rules:
+    """The rules that a file's cells are read by: its mapping's, else the tenant's, else the sheets' own."""
+    mapping = source.mapping
+    return Rules(
+        as_of=datetime.fromtimestamp(clock_us / 1_000_000, UTC).date(),
+        timezone=(mapping and mapping.timezone) or (tenant.timezone if tenant else "Europe/London"),
+        date_format=mapping.date_format if mapping else None,
+        datetime_format=mapping.datetime_format if mapping else None,
+        synonyms=mapping.synonyms_for(source.sheet) if mapping else {},
+        constants=mapping.constants_for(source.sheet) if mapping else {},
+        synthetic=synthetic or bool(mapping and mapping.synthetic) or bool(tenant and tenant.synthetic),
+        roles=tenant.roles if tenant else (),
+    )
+
+
+def dry_accounts(
+    sources: Sequence[Source], tenant: Tenant | None, clock_us: int, progress: Progress, *, synthetic: bool
+) -> list[SourceAccount]:
+    """The accounts that staging these files would give; writes nothing."""
+    return [
+        account_for(source, rules_for(source, tenant, clock_us, synthetic=synthetic), progress=progress)
+        for source in sources
+    ]
+
+
+def stage_all(
+    workspace: Workspace,
+    sources: Sequence[Source],
+    tenant: Tenant | None,
+    slug: str | None,
+    progress: Progress,
+    *,
+    actor: str,
+    synthetic: bool,
+) -> list[SourceAccount]:
+    """Stage these files as one command: all of them or none."""
+    with workspace.writing(actor) as log:
+        workspace.bind(log, slug)
+        marked = standing(workspace.staging, "synthetic") is not None
+        told = synthetic or any(source.mapping and source.mapping.synthetic for source in sources)
+        told = told or bool(tenant and tenant.synthetic)
+        if told and not marked:
+            log.append("migration.marked_synthetic")
+        return [
+            stage(
+                workspace.staging,
+                log,
+                source,
+                rules_for(source, tenant, log.at, synthetic=marked or told),
+                fingerprinter=workspace.fingerprinter,
+                progress=progress,
+            )
+            for source in sources
+        ]

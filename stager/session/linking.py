@@ -1,0 +1,100 @@
+"""Linking: the tenant's own people read as a snapshot, and the reconciliation against them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import polars as pl
+
+from stager.crypto.blind_index import BlindIndex
+from stager.errors import UsageError
+from stager.event_log import EventLog
+from stager.projections import standing
+from stager.reconcile import Outcome, reconcile
+from stager.row_ids import row_id
+from stager.session.settings import Progress
+from stager.session.tenants import Doors
+from stager.session.workspace import Workspace
+from stager.staging import Staging
+from stager.tenant import lineage, people
+from stager.tenant.postgres import Connection
+from stager.tenant.profile import Profile
+from stager.tenant.schema import prove_tenant
+
+
+def link(
+    workspace: Workspace, doors: Doors, log: EventLog, slug: str | None, progress: Progress, *, look: bool
+) -> Outcome:
+    """Reconcile inside a command; `look` reads the tenant's own people anew first."""
+    index = None
+    if slug and look:
+        _take_snapshot(workspace, doors, log, slug)
+    if slug and standing_snapshot(workspace.staging):
+        index = indexer(doors, slug)
+    return reconcile(
+        workspace.staging,
+        log,
+        digester=workspace.fingerprinter.column,
+        index=index,
+        tenant=slug,
+        progress=lambda what: progress(what, 0, None),
+    )
+
+
+def indexer(doors: Doors, slug: str) -> Callable[[Sequence[str]], list[bytes]]:
+    """Ten-digit NHS numbers → their blind indexes in the tenant's database; nothing where it keeps none."""
+    table = doors.profile(slug).people
+    column = table.column_of(field="nhs_number")
+    if column is None or table.column_of(index_of="nhs_number") is None:
+        return lambda numbers: [b""] * len(numbers)
+    blind = BlindIndex(doors.keyset(slug), slug, table.table, column.name)
+    return lambda numbers: [each or b"" for each in blind.column_of([number.encode() for number in numbers])]
+
+
+def standing_snapshot(staging: Staging) -> bool:
+    """Whether the tenant's own people were read for this migration."""
+    return bool(staging.one("has_snapshot"))
+
+
+def _take_snapshot(workspace: Workspace, doors: Doors, log: EventLog, slug: str) -> None:
+    profile, staging = doors.profile(slug), workspace.staging
+    with doors.connected(slug) as connection:
+        prove_tenant(connection, slug)
+        found = people.snapshot(connection, profile)
+        ours = _our_people(staging, connection, profile, slug)
+    own = found.filter(~pl.col("target_id").is_in(pl.Series(sorted(ours), dtype=pl.String).implode())).sort(
+        "target_id"
+    )
+    digest = workspace.fingerprinter.one(_lines(own)).hex()
+    known = staging.rows("last_snapshot")
+    if known and known[0][0] == digest:
+        return
+    with staging.lent(snapshot=own):
+        staging.run("forget_snapshot")
+        staging.run("keep_snapshot")
+    log.append("tenant.snapshotted", {"people": own.height, "digest": digest})
+
+
+def _lines(own: pl.DataFrame) -> bytes:
+    hexed = own.with_columns(pl.col("nhs_index").bin.encode("hex"))
+    return hexed.write_csv().encode()
+
+
+def _our_people(staging: Staging, connection: Connection, profile: Profile, slug: str) -> set[str]:
+    """The ids that this migration's own patients have, or would have, in the tenant's database."""
+    sources = staging.rows("patients_of_sources")
+    if not profile.draws_ids:
+        return {str(row_id(slug, "patients", sha256, row_no)) for sha256, row_no in sources}
+    ours: set[str] = set()
+    for sha256, last in staging.rows("sources_of_patients"):
+        kept = lineage.read_lineage(connection, "patients", bytes.fromhex(sha256), 1, last)
+        ours |= {str(target_id) for _, target_id in kept.values()}
+    return ours
+
+
+def require_tenant(workspace: Workspace, named: str | None) -> str:
+    """The tenant named, else the one the file is bound to; UsageError where there is neither."""
+    slug = named or standing(workspace.staging, "tenant")
+    if slug is None:
+        raise UsageError("no tenant is named", hint="name one with -t SLUG; stager tenant list shows them")
+    return slug

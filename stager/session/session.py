@@ -1,0 +1,245 @@
+"""The session: one method for each thing a person may do; the front door of the command line and the TUI.
+
+Every method that writes takes the actor, so that one process may serve several people. Nothing here
+prints; long work reports through `progress`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Self
+
+from stager import decisions, projections
+from stager.account import require_balance
+from stager.approvals import Approval, approve, cut_plan
+from stager.crypto import keystore, places
+from stager.crypto.keyset import KeyDescription
+from stager.decisions import Choice, Finding
+from stager.errors import StagingUnavailable
+from stager.ingest.rejects import RejectFile, reject_files
+from stager.ingest.stage import SourceAccount
+from stager.publish import Published, publish
+from stager.publish.reencrypt import Reencrypted, reencrypt
+from stager.reconcile import Outcome
+from stager.session import intake, linking, reading
+from stager.session.intake import Intake
+from stager.session.settings import Progress, Settings, silent
+from stager.session.tenants import Doors
+from stager.session.views import RowLine, RowStory, Status
+from stager.session.workspace import Workspace
+from stager.tenant.comparison import Difference
+from stager.tenant.registry import Registry
+
+
+class Session:
+    """Work on one staging file, opened when first needed. Use it as a context manager."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.doors = Doors(settings)
+        self.key_made: str | None = None
+        self._workspace: Workspace | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the staging file."""
+        if self._workspace:
+            self._workspace.close()
+            self._workspace = None
+
+    def ingest(
+        self,
+        files: Sequence[Path],
+        told: Intake,
+        *,
+        actor: str,
+        tenant: str | None = None,
+        dry_run: bool = False,
+        progress: Progress = silent,
+    ) -> list[SourceAccount]:
+        """Stage files, all or none; dry, only their accounts. Raises InputRefused for a file that cannot be."""
+        sources, _ = intake.open_sources(files, told, self.settings.cwd)
+        if dry_run:
+            known, now = self.doors.known(tenant), self.settings.clock()
+            return intake.dry_accounts(sources, known, now, progress, synthetic=told.synthetic)
+        workspace = self._open(create=True)
+        slug = workspace.tenant_slug(tenant)
+        return intake.stage_all(
+            workspace, sources, self.doors.known(slug), slug, progress, actor=actor, synthetic=told.synthetic
+        )
+
+    def reconcile(self, *, actor: str, tenant: str | None = None, progress: Progress = silent) -> Outcome:
+        """Link rows and raise findings; with a tenant named, also against the tenant's own people."""
+        workspace = self._open()
+        if tenant is not None:
+            self.doors.tenant(tenant)
+        with workspace.writing(actor) as log:
+            workspace.bind(log, tenant)
+            slug = workspace.tenant_slug(tenant)
+            return linking.link(workspace, self.doors, log, slug, progress, look=tenant is not None)
+
+    def status(self) -> Status:
+        """The migration at a glance."""
+        return reading.status(self._open().staging)
+
+    def rows(
+        self, *, sheet: str | None = None, state: str | None = None, code: str | None = None
+    ) -> Iterator[RowLine]:
+        """Every row as it stands."""
+        return reading.rows(self._open().staging, sheet=sheet, state=state, code=code)
+
+    def findings(self, wanted: reading.Filter) -> list[Finding]:
+        """The findings that a filter means."""
+        return reading.findings(self._open().staging, wanted)
+
+    def place_of(self, person: str) -> str:
+        """A person named by LegacyPatientID, row:SOURCE:ROW, row:ROW or tenant:ID → their place."""
+        return reading.place_of(self._open().staging, person)
+
+    def decide(self, findings: Sequence[Finding], choice: Choice, *, actor: str) -> int:
+        """Decide findings, all alike, as one event, and link and check anew what that changes; its seq."""
+        workspace = self._open()
+        with workspace.writing(actor) as log:
+            seq = decisions.decide(workspace.staging, log, findings, choice, index=self._index(workspace))
+            linking.link(workspace, self.doors, log, workspace.tenant_slug(None), silent, look=False)
+        return seq
+
+    def decide_rows(self, rows: Sequence[tuple[str, str]], choice: Choice, *, actor: str) -> int:
+        """Exclude or put back rows (sheet, row) as such, as one event; its seq."""
+        workspace = self._open()
+        named = [(sheet, *reading.find_row(workspace.staging, sheet, row)) for sheet, row in rows]
+        with workspace.writing(actor) as log:
+            seq = decisions.decide_rows(workspace.staging, log, named, choice)
+            linking.link(workspace, self.doors, log, workspace.tenant_slug(None), silent, look=False)
+        return seq
+
+    def undo(self, seq: int, *, actor: str, reason: str | None = None) -> int:
+        """Take back the decision of that event; the seq of the event that does."""
+        workspace = self._open()
+        with workspace.writing(actor) as log:
+            done = decisions.undo(workspace.staging, log, seq, reason=reason)
+            linking.link(workspace, self.doors, log, workspace.tenant_slug(None), silent, look=False)
+        return done
+
+    def approve(self, *, actor: str, sheet: str | None = None, reason: str | None = None) -> Approval:
+        """Approve the rows that are ready now. Raises ReviewNeeded where none is."""
+        workspace = self._open()
+        require_balance(workspace.staging)
+        with workspace.writing(actor) as log:
+            return approve(workspace.staging, log, sheet=sheet, reason=reason)
+
+    def publish(
+        self,
+        tenant: str,
+        *,
+        actor: str,
+        dry_run: bool = False,
+        expected_plan: str | None = None,
+        progress: Progress = silent,
+    ) -> Published:
+        """Replay the approved rows into the tenant's database, exactly once."""
+        settings, profile = self.doors.tenant(tenant), self.doors.profile(tenant)
+        workspace = self._open()
+        require_balance(workspace.staging)
+        if workspace.tenant_slug(None) != tenant:
+            with workspace.writing(actor) as log:
+                workspace.bind(log, tenant)
+        return publish(
+            workspace.staging,
+            writing=lambda: workspace.writing(actor),
+            tenant=settings,
+            profile=profile,
+            keyset=self.doors.keyset(tenant),
+            connect=lambda: self.doors.connect(tenant),
+            expected_plan=expected_plan,
+            dry_run=dry_run,
+            progress=progress,
+        )
+
+    def plan_hash(self) -> str:
+        """The hash of what would be published now."""
+        return cut_plan(self._open().staging).hash
+
+    def rejects(self) -> list[RejectFile]:
+        """The rejected and held records of each file, to correct and take in again."""
+        return reject_files(self._open().staging)
+
+    def write_rejects(self, folder: Path) -> list[tuple[Path, RejectFile]]:
+        """Write the reject files into a folder, readable for their owner only."""
+        files = self.rejects()
+        target = self.settings.cwd / folder
+        try:
+            target.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for each in files:
+                places.replace(target / each.name, each.content)
+        except OSError as error:
+            raise StagingUnavailable(
+                f"{target} cannot be written: {error.strerror}", hint="name another folder"
+            ) from None
+        return [(target / each.name, each) for each in files]
+
+    def history(self, sheet: str, row: str) -> RowStory:
+        """Every event of a source row; row is its number, or SOURCE:NUMBER."""
+        staging = self._open().staging
+        return reading.story(staging, *reading.find_row(staging, sheet, row))
+
+    def why(self, target_id: str) -> RowStory:
+        """Where a published row came from."""
+        staging = self._open().staging
+        return reading.story(staging, *reading.find_target(staging, target_id))
+
+    def rebuild(self) -> tuple[str, str]:
+        """Refold every projection from the log; the digests of the state before and after."""
+        staging = self._open().staging
+        before = projections.digest(staging)
+        with staging.transaction():
+            projections.rebuild(staging)
+        return before, projections.digest(staging)
+
+    def registry(self) -> Registry:
+        """The registered tenants."""
+        return self.doors.registry
+
+    def init_tenant(self, slug: str) -> tuple[str, ...]:
+        """Make what is missing of the tenant's tables; the names of those made."""
+        return self.doors.init(slug)
+
+    def check_tenant(self, slug: str) -> list[Difference]:
+        """What differs between the tenant's database and its target profile."""
+        return self.doors.check(slug)
+
+    def keys(self, slug: str) -> tuple[KeyDescription, ...]:
+        """The tenant's data keys, without secrets."""
+        return self.doors.keyset(slug).describe()
+
+    def rotate_keys(self, slug: str) -> tuple[KeyDescription, ...]:
+        """Add a primary data key; what is sealed under the old ones stays readable."""
+        return self.doors.rotate(slug).describe()
+
+    def export_keys(self, slug: str, path: Path) -> None:
+        """Write the unwrapped keyset to a new file, mode 0600."""
+        keystore.export(self.doors.keyset(slug), self.settings.cwd / path)
+
+    def reencrypt(self, slug: str, *, progress: Progress = silent) -> Reencrypted:
+        """Move every protected field that is not under the primary key to it."""
+        tenant, profile = self.doors.tenant(slug), self.doors.profile(slug)
+        with self.doors.connected(slug) as connection:
+            return reencrypt(connection, tenant, profile, self.doors.keyset(slug), progress)
+
+    def _open(self, *, create: bool = False) -> Workspace:
+        if self._workspace is None:
+            self._workspace, key = Workspace.open(self.settings, create=create)
+            self.key_made = key.origin if key.created else None
+        return self._workspace
+
+    def _index(self, workspace: Workspace) -> decisions.BlindIndex | None:
+        slug = workspace.tenant_slug(None)
+        if slug and linking.standing_snapshot(workspace.staging):
+            return linking.indexer(self.doors, slug)
+        return None

@@ -1,0 +1,33 @@
+"""What a session is told from outside: the staging file's place, the environment, the tenants' file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stager.event_log import Clock, system_clock
+
+DEFAULT_STAGING = "staging.duckdb"
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with what is being done, how much of it is behind, and of how much (None: not known)."""
+
+
+def silent(what: str, done: int, total: int | None) -> None:
+    """Progress that nobody looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where a session works; handed in, so that many may work in one process.
+
+    staging: the staging file. environ: for keys, tenants and limits. cwd: where relative names start.
+    tenants: the tenants' file where one is named outright. clock: microseconds since 1970 UTC.
+    """
+
+    staging: Path
+    environ: Mapping[str, str]
+    cwd: Path
+    tenants: Path | None = None
+    clock: Clock = system_clock

@@ -1,0 +1,67 @@
+"""The doors to tenants: their settings, profiles, keysets and connections, opened when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stager.crypto import kek, keystore
+from stager.crypto.keyset import Keyset
+from stager.crypto.places import key_folder
+from stager.session.settings import Settings
+from stager.tenant import comparison, schema
+from stager.tenant.comparison import Difference
+from stager.tenant.postgres import Connection, connect
+from stager.tenant.profile import Profile
+from stager.tenant.registry import Registry, Tenant
+
+
+class Doors:
+    """Every tenant of one tenants file. Nothing is opened before it is asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.keys: Path = key_folder(settings.environ)
+
+    @property
+    def registry(self) -> Registry:
+        return Registry.load(self._settings.tenants, self._settings.environ, self._settings.cwd)
+
+    def tenant(self, slug: str) -> Tenant:
+        """TenantUnavailable where it is not registered."""
+        return self.registry.tenant(slug)
+
+    def known(self, slug: str | None) -> Tenant | None:
+        """The tenant where it is named and registered; taking files in needs no registered tenant."""
+        return self.tenant(slug) if slug and slug in self.registry.slugs() else None
+
+    def profile(self, slug: str) -> Profile:
+        return Profile.load(self.tenant(slug).profile)
+
+    def keyset(self, slug: str) -> Keyset:
+        """The tenant's keyset, made on first use."""
+        return keystore.load_or_create(self.keys, slug, kek.key_encryption_key(self._settings.environ))
+
+    def rotate(self, slug: str) -> Keyset:
+        return keystore.rotate(self.keys, slug, kek.key_encryption_key(self._settings.environ))
+
+    def connect(self, slug: str) -> Connection:
+        """A connection to the tenant's database; the caller closes it."""
+        return connect(self.tenant(slug))
+
+    @contextmanager
+    def connected(self, slug: str) -> Iterator[Connection]:
+        """A connection to the tenant's database, closed afterwards."""
+        with self.connect(slug) as connection:
+            yield connection
+
+    def init(self, slug: str) -> tuple[str, ...]:
+        """Make the profile's tables and stager's own where they are missing; the names of those made."""
+        with self.connected(slug) as connection:
+            return schema.init(connection, self.tenant(slug), self.profile(slug))
+
+    def check(self, slug: str) -> list[Difference]:
+        """What differs between the tenant's database and its profile."""
+        with self.connected(slug) as connection:
+            return comparison.check(connection, self.tenant(slug), self.profile(slug))

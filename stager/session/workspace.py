@@ -1,0 +1,103 @@
+"""An open staging file with its keys: reading from it, and writing one command's events sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stager import __version__
+from stager.approvals import void_changed
+from stager.crypto import heads
+from stager.crypto.fingerprint import Fingerprinter
+from stager.crypto.places import key_folder
+from stager.crypto.signing import Signer
+from stager.crypto.staging_key import StagingKey, staging_key
+from stager.errors import IntegrityFailed, UsageError
+from stager.event_log import EventLog, Seal, last_seal
+from stager.projections import fold, standing
+from stager.session.settings import Settings
+from stager.staging import DEFAULT_MEMORY, Staging
+
+
+class Workspace:
+    """One open staging file, the keys that belong to it, and where the keys are kept."""
+
+    def __init__(self, settings: Settings, staging: Staging, key: StagingKey, keys: Path) -> None:
+        self.settings = settings
+        self.staging = staging
+        self.keys = keys
+        migration = staging.migration_id
+        self.fingerprinter = Fingerprinter(key.fingerprint_key(migration))
+        self._signer = Signer(key.signing_seed(migration))
+        self._check_head()
+
+    @classmethod
+    def open(cls, settings: Settings, *, create: bool) -> tuple[Workspace, StagingKey]:
+        """Open the staging file, made where `create` says so; with the key that opened it."""
+        key = staging_key(settings.environ)
+        memory = settings.environ.get("STAGER_MEMORY", DEFAULT_MEMORY)
+        staging = Staging.open(settings.cwd / settings.staging, key.file_key(), create=create, memory=memory)
+        try:
+            return cls(settings, staging, key, key_folder(settings.environ)), key
+        except BaseException:
+            staging.close()
+            raise
+
+    def close(self) -> None:
+        self.staging.close()
+
+    @contextmanager
+    def writing(self, actor: str) -> Iterator[EventLog]:
+        """One command: its facts, events, projections and seal, all or nothing."""
+        with self.staging.transaction():
+            log = EventLog(self.staging, actor, self.settings.clock)
+            before = log.head
+            if before == 0:
+                self._open_migration(log)
+            yield log
+            fold(self.staging)
+            void_changed(self.staging, log, before)
+            seal = log.seal(self._signer)
+        if seal:
+            heads.write(self.keys, self.staging.migration_id, self._head(seal))
+
+    def bind(self, log: EventLog, slug: str | None) -> None:
+        """Bind the migration to a tenant the first time one is named; refuse another one later."""
+        bound = standing(self.staging, "tenant")
+        if slug is None or slug == bound:
+            return
+        if bound is not None:
+            raise UsageError(
+                f"this staging file is bound to tenant {bound}, not {slug}",
+                hint="one staging file is one migration for one tenant: name another with --staging",
+            )
+        log.append("migration.bound", {"tenant": slug})
+        fold(self.staging)
+
+    def tenant_slug(self, named: str | None) -> str | None:
+        """The tenant named, else the one that the file is bound to."""
+        return named or standing(self.staging, "tenant")
+
+    def _open_migration(self, log: EventLog) -> None:
+        public_key = self._signer.public_key.hex()
+        self.staging.set_fact("public_key", public_key)
+        detail = {"migration_id": self.staging.migration_id, "public_key": public_key, "stager": __version__}
+        log.append("migration.opened", detail)
+
+    def _head(self, seal: Seal) -> heads.Head:
+        return heads.Head(seal.size, seal.root, seal.digest(), self._signer.public_key)
+
+    def _check_head(self) -> None:
+        """A file older than the seal kept beside the keys was rolled back, or lost the end of its log."""
+        kept = heads.read(self.keys, self.staging.migration_id)
+        if kept is None:
+            return
+        found = self.staging.rows("seal_of_size", size=kept.size)
+        if not found or found[0][0] != kept.root:
+            last = last_seal(self.staging)
+            raise IntegrityFailed(
+                f"the staging file is older than its last seal, or was altered: {kept.size} events were sealed, "
+                f"{last.size if last else 0} are here",
+                hint="bring back the latest copy of the staging file",
+            )

@@ -1,0 +1,29 @@
+-- The account of files and states.
+
+-- name: account_of_files
+with kept as (
+    select source_id, count(*) as records, sum(byte_len) as bytes from {table} group by source_id
+),
+spans as (
+    select source_id, count(*) filter (kind = 'malformed') as malformed, count(*) filter (kind = 'blank') as blank,
+        sum(byte_len) as bytes
+    from span group by source_id
+),
+stated as (select source_id, count(*) as records from row_state where sheet = $sheet group by source_id),
+registered as (
+    select source_id, json_extract(detail, '$.rows')::bigint + json_extract(detail, '$.malformed')::bigint as records
+    from event where kind = 'source.registered'
+)
+select source.source_id, source.sheet, source.file_name, source.size,
+    (coalesce(kept.bytes, 0) + coalesce(spans.bytes, 0))::bigint, coalesce(registered.records, 0),
+    coalesce(kept.records, 0) + coalesce(spans.malformed, 0), coalesce(stated.records, 0), coalesce(spans.blank, 0)
+from source
+left join kept on kept.source_id = source.source_id
+left join spans on spans.source_id = source.source_id
+left join stated on stated.source_id = source.source_id
+left join registered on registered.source_id = source.source_id
+where source.sheet = $sheet
+order by source.source_id;
+
+-- name: account_of_states
+select sheet, state, count(*) from row_state group by sheet, state;

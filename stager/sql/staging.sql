@@ -1,0 +1,56 @@
+-- The staging file's own facts, and the macros that every statement may use.
+
+-- name: macros
+-- The injective text of a column: its byte length and itself, or '-' for NULL.
+create or replace temp macro netstring(x) as
+    case when x is null then '-' else strlen(x::varchar) || ':' || x::varchar || ',' end;
+-- The leaf hash of RFC 9162 section 2.1.1 over an injective encoding of every column of an event.
+create or replace temp macro event_leaf(seq, moment, actor, kind, version, sheet, source_id, row_no, finding_id, detail) as
+    unhex(sha256('\x00'::blob || encode(
+        netstring(seq) || netstring(moment) || netstring(actor) || netstring(kind) || netstring(version)
+        || netstring(sheet) || netstring(source_id) || netstring(row_no) || netstring(finding_id)
+        || netstring(detail))));
+-- A set of rows as text, "source:first-last source:row …", is one word for each of its runs.
+create or replace temp macro run_word(source_id, first_row, last_row) as
+    source_id || ':' || first_row || case when last_row > first_row then '-' || last_row else '' end;
+
+-- A link's end, a staged person ("source:row") or one of the tenant's own ("tenant:id"), in its parts.
+create or replace temp macro staged_part(place, part) as
+    case when place not like 'tenant:%' then split_part(place, ':', part)::integer end;
+create or replace temp macro tenant_part(place) as
+    case when place like 'tenant:%' then substr(place, 8) end;
+-- What a raised finding says, as JSON.
+create or replace temp macro finding_detail(code, field, rule, standing, subject, related, suggestions) as
+    json_object('code', code, 'field', field, 'rule', rule, 'standing', standing, 'subject', subject,
+        'related', related, 'suggestions', suggestions::json)::varchar;
+
+-- name: migration_fact
+select value from migration where name = $name;
+
+-- name: set_migration_fact
+insert into migration values ($name, $value);
+
+-- name: forget_migration_fact
+delete from migration where name = $name;
+
+-- name: has_table
+select count(*) > 0 from duckdb_tables() where database_name = 'stg' and table_name = $table;
+
+-- name: count_rows_of
+select count(*) from {table};
+
+-- name: create_rows
+-- A sheet's readable records: where each stands in its file, its keyed fingerprint, its cells as they came.
+create table if not exists {table} (
+    source_id integer not null,
+    row_no integer not null,
+    line integer not null,
+    byte_start bigint not null,
+    byte_len integer not null,
+    fingerprint blob not null);
+
+-- name: add_column
+alter table {table} add column if not exists {field} varchar;
+
+-- name: insert_piece
+insert into {table} select * from piece;

@@ -1,0 +1,168 @@
+"""How a tenant's database differs from its profile, before anything is written into it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from stager.tenant.postgres import Connection, guarded
+from stager.tenant.profile import IdKind, Profile, TargetColumn, TargetTable
+from stager.tenant.registry import Tenant
+from stager.tenant.schema import TENANT_TABLE, relation_path, stager_tables
+from stager.tenant.statements import statement
+
+
+class Differs(Enum):
+    """What kind of difference it is."""
+
+    MISSING_TABLE = "the table is missing"
+    NO_TABLE = "it is not a table that rows can be copied into"
+    NO_PRIVILEGE = "the role lacks a privilege"
+    MISSING_COLUMN = "the column is missing"
+    OTHER_TYPE = "the column has another type"
+    GENERATED = "the database computes the column itself"
+    NULL_REFUSED = "the column refuses NULL, which the profile may write"
+    NOT_FILLED = "the column needs a value, and the profile has none for it"
+    NOT_UNIQUE = "the column is not unique"
+    MISSING_SEQUENCE = "the sequence is missing"
+    NO_TENANT = "the database does not say which tenant it is"
+    OTHER_TENANT = "the database belongs to another tenant"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that is not as the profile has it.
+
+    expected, found: what the profile has and what the database has, where that can be said.
+    """
+
+    kind: Differs
+    table: str
+    column: str | None = None
+    expected: str | None = None
+    found: str | None = None
+
+    def __str__(self) -> str:
+        place = f"{self.table}.{self.column}" if self.column else self.table
+        said = [f"expected {self.expected}"] if self.expected else []
+        said += [f"found {self.found}"] if self.found else []
+        return f"{place}: {self.kind.value}" + (f" ({', '.join(said)})" if said else "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """One column as the database has it."""
+
+    type: str
+    not_null: bool
+    fills_itself: bool
+    generated: bool
+
+
+_RELATION_KINDS = {"v": "a view", "m": "a materialised view", "f": "a foreign table", "S": "a sequence"}
+_LONG_NAMES = {"timestamptz": "timestamp with time zone", "varchar": "character varying"}
+
+
+def check(connection: Connection, tenant: Tenant, profile: Profile) -> list[Difference]:
+    """Everything that differs; empty if the profile can be written. Changes nothing.
+
+    Raises TenantUnavailable if the catalogue cannot be read.
+    """
+    with guarded():
+        differences = _tenant(connection, tenant.slug)
+        for name in stager_tables(profile):
+            differences += _relation(connection, name)
+        for table in profile.tables:
+            differences += _table(connection, table)
+    return differences
+
+
+def _tenant(connection: Connection, slug: str) -> list[Difference]:
+    if _relation(connection, TENANT_TABLE):
+        return []  # reported with stager's own tables
+    row = connection.execute(statement("read_tenant")).fetchone()
+    if row is None:
+        return [Difference(Differs.NO_TENANT, TENANT_TABLE, expected=slug)]
+    if row[0] != slug:
+        return [Difference(Differs.OTHER_TENANT, TENANT_TABLE, expected=slug, found=row[0])]
+    return []
+
+
+def _relation(connection: Connection, name: str) -> list[Difference]:
+    """Whether it is there, is a table, and may be used; whose database it is, only init writes."""
+    row = connection.execute(statement("relation_kind"), [relation_path(connection, name)]).fetchone()
+    if row is None:
+        return [Difference(Differs.MISSING_TABLE, name)]
+    kind, may_insert, may_select = row
+    if kind not in ("r", "p"):
+        return [Difference(Differs.NO_TABLE, name, found=_RELATION_KINDS.get(kind, "another kind"))]
+    lacking = ["SELECT"] if not may_select else []
+    lacking += ["INSERT"] if not may_insert and name != TENANT_TABLE else []
+    return [Difference(Differs.NO_PRIVILEGE, name, expected=", ".join(lacking))] if lacking else []
+
+
+def _table(connection: Connection, table: TargetTable) -> list[Difference]:
+    differences = _relation(connection, table.table)
+    if any(difference.kind is not Differs.NO_PRIVILEGE for difference in differences):
+        return differences
+    path = [relation_path(connection, table.table)]
+    rows = connection.execute(statement("relation_columns"), path).fetchall()
+    found = {name: _Found(*rest) for name, *rest in rows}
+    unique = {name for (name,) in connection.execute(statement("unique_columns"), path).fetchall()}
+    differences += _id(table, found, unique)
+    for column in table.columns:
+        differences += _column(table.table, column, found.get(column.name), column.name in unique)
+    differences += [
+        Difference(Differs.NOT_FILLED, table.table, name, found=has.type)
+        for name, has in found.items()
+        if has.not_null and not has.fills_itself and name not in table.column_names
+    ]
+    return differences + _sequence(connection, table)
+
+
+def _id(table: TargetTable, found: dict[str, _Found], unique: set[str]) -> list[Difference]:
+    name, has = table.id_column, found.get(table.id_column)
+    if has is None:
+        return [Difference(Differs.MISSING_COLUMN, table.table, name, expected=table.id_kind.type)]
+    differences = []
+    if has.type != table.id_kind.type:
+        differences.append(Difference(Differs.OTHER_TYPE, table.table, name, table.id_kind.type, has.type))
+    if name not in unique:
+        differences.append(Difference(Differs.NOT_UNIQUE, table.table, name))
+    return differences
+
+
+def _column(table: str, column: TargetColumn, has: _Found | None, unique: bool) -> list[Difference]:
+    expected = _spelled(column)
+    if has is None:
+        return [Difference(Differs.MISSING_COLUMN, table, column.name, expected=expected)]
+    differences = []
+    if has.generated:
+        differences.append(Difference(Differs.GENERATED, table, column.name))
+    if has.type != expected:
+        differences.append(Difference(Differs.OTHER_TYPE, table, column.name, expected, has.type))
+    if has.not_null and column.nullable and column.absent is None:
+        differences.append(Difference(Differs.NULL_REFUSED, table, column.name))
+    if column.unique and not unique:
+        differences.append(Difference(Differs.NOT_UNIQUE, table, column.name))
+    return differences
+
+
+def _sequence(connection: Connection, table: TargetTable) -> list[Difference]:
+    if table.id_kind is not IdKind.SEQUENCE or table.sequence is None:
+        return []
+    row = connection.execute(
+        statement("relation_kind"), [relation_path(connection, table.sequence)]
+    ).fetchone()
+    if row is None or row[0] != "S":
+        return [Difference(Differs.MISSING_SEQUENCE, table.table, table.id_column, expected=table.sequence)]
+    [usable] = connection.execute(
+        statement("sequence_usable"), [relation_path(connection, table.sequence)]
+    ).fetchone() or (False,)
+    return [] if usable else [Difference(Differs.NO_PRIVILEGE, table.sequence, expected="USAGE")]
+
+
+def _spelled(column: TargetColumn) -> str:
+    """The type as Postgres itself spells it."""
+    length = column.type.removeprefix(column.base_type)
+    return _LONG_NAMES.get(column.base_type, column.base_type) + length

@@ -1,0 +1,29 @@
+"""Every test has its own settings: none of the person's tenants, keys, databases or servers."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stager.tenant import embedded
+
+pytest_plugins = ["tests.postgres"]
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, data_homes: Path) -> Iterator[None]:
+    """No STAGER_* and PG* variables, empty XDG folders; embedded servers started there are stopped."""
+    for name in list(os.environ):
+        if name.startswith(("STAGER_", "PG")):
+            monkeypatch.delenv(name)
+    data = data_homes / str(next(_numbers))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(data))
+    yield
+    embedded.stop_all(data / "stager" / "postgres")
