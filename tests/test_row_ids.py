@@ -31,7 +31,9 @@ def test_an_id_is_a_version_8_uuid(tenant: str, sheet: str, sha256: str, number:
 
 
 @given(slugs, sheets, digests, st.lists(rows, min_size=2, unique=True))
-def test_ids_of_a_source_ascend_with_its_rows(tenant: str, sheet: str, sha256: str, numbers: list[int]) -> None:
+def test_ids_of_a_source_ascend_with_its_rows(
+    tenant: str, sheet: str, sha256: str, numbers: list[int]
+) -> None:
     """Rows in their order have ids in theirs, so a chunk's ids lie together."""
     ids = [row_id(tenant, sheet, sha256, number) for number in sorted(numbers)]
     assert all(before.bytes < after.bytes for before, after in zip(ids, ids[1:], strict=False))

@@ -17,7 +17,7 @@ import typer
 from typer.main import get_command
 
 from stager import __version__
-from stager.cli import demo, evidence, intake, publishing, review, tenants
+from stager.cli import demo, evidence, intake, publishing, reference, review, tenants
 from stager.cli.hoisting import hoist
 from stager.cli.invocation import Invocation, actor_or_user
 from stager.cli.options import examples
@@ -38,7 +38,7 @@ app = typer.Typer(
         "stager demo",
     ).rpartition("\n\n")[0],
 )
-for _family in (intake, review, publishing, evidence, tenants, demo):
+for _family in (intake, review, publishing, evidence, reference, demo, tenants):
     _family.add_to(app)
 
 
@@ -60,13 +60,15 @@ def stager(
     ] = None,
     tenants_file: Annotated[
         Path | None,
-        typer.Option("--tenants", metavar="PATH", help="The tenants file; else STAGER_TENANTS, ./tenants.toml."),
+        typer.Option(
+            "--tenants", metavar="PATH", help="The tenants file; else STAGER_TENANTS, ./tenants.toml."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No words about the work.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Say more.")] = False,
     no_color: Annotated[bool, typer.Option("--no-color", help="No colours; NO_COLOR says the same.")] = False,
-    version: Annotated[  # noqa: ARG001 - acts by its callback
+    version: Annotated[
         bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
@@ -87,9 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             with command.make_context(PROGRAM, hoist(given or ["--help"], command)) as context:
                 command.invoke(context)
-            sys.stdout.flush()
+            screen.finish()
         except BaseException as error:
-            # A stopped query comes out of DuckDB as an error of its own, so the signal is asked, not the error.
+            # DuckDB makes an error of its own of a query that was stopped, so the signal is asked.
             return interrupted(screen) if stopped.is_set() else exit_code(error, screen)
     return 0
 

@@ -27,14 +27,14 @@ def hoist(arguments: Sequence[str], root: Any) -> list[str]:
     command, front, rest = root, list[str](), list[str]()
     at = 0
     while at < len(arguments):
-        token = arguments[at]
-        if token == "--":
+        word = arguments[at]
+        if word == "--":
             return [*front, *rest, *arguments[at:]]
-        name, given, _ = token.partition("=")
+        name, given, _ = word.partition("=")
         values = takes_value if name in GLOBAL_OPTIONS else _takes_value(command)
         end = at + (2 if values.get(name, False) and not given else 1)
         (front if name in GLOBAL_OPTIONS else rest).extend(arguments[at:end])
-        command = _subcommands(command).get(token, command)
+        command = _subcommands(command).get(word, command)
         at = end
     return [*front, *rest]
 

@@ -1,4 +1,4 @@
-"""Taking files in and linking their rows: `ingest`, `reconcile`, `sheets`."""
+"""Taking files in and linking their rows: `ingest`, `reconcile`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stager import specification
 from stager.cli import options, progress, show_intake
 from stager.cli.invocation import Invocation, invocation
-from stager.errors import StagingUnavailable
-from stager.sheets import SHEET, SHEETS
 
 if TYPE_CHECKING:
     from stager.ingest.stage import SourceAccount
@@ -32,9 +29,6 @@ def add_to(app: typer.Typer) -> None:
     app.command(
         epilog=options.examples("stager reconcile", "stager reconcile -t maple-surgery"),
     )(reconcile)
-    app.command(
-        epilog=options.examples("stager sheets", "stager sheets notes", "stager sheets --templates templates/"),
-    )(sheets)
 
 
 def ingest(
@@ -60,7 +54,13 @@ def ingest(
 
 
 def take_in(
-    call: Invocation, session: Session, files: Sequence[Path], told: Intake, tenant: str | None, *, dry_run: bool
+    call: Invocation,
+    session: Session,
+    files: Sequence[Path],
+    told: Intake,
+    tenant: str | None,
+    *,
+    dry_run: bool,
 ) -> list[SourceAccount]:
     """Stage files and show their accounts."""
     with progress.shown(call.screen, "bytes") as seen:
@@ -73,7 +73,7 @@ def take_in(
 
 
 def reconcile(context: typer.Context, tenant: options.MaybeSlug = None) -> None:
-    """Link every row to its patient and raise findings for people to decide.
+    """Link rows to their patients and raise findings for people.
 
     With a tenant named, references are also compared with the tenant's own patients.
     """
@@ -89,34 +89,3 @@ def link(call: Invocation, session: Session, tenant: str | None) -> Outcome:
         outcome = session.reconcile(actor=call.actor, tenant=tenant, progress=seen)
     show_intake.outcome(call.screen, outcome)
     return outcome
-
-
-def sheets(
-    context: typer.Context,
-    sheet: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[SHEET]", callback=options.known_sheet, autocompletion=options.sheet_names, help="One sheet."
-        ),
-    ] = None,
-    templates: Annotated[
-        Path | None, typer.Option("--templates", metavar="DIR", help="Write empty CSV templates there.")
-    ] = None,
-) -> None:
-    """Show what the sheets hold: their columns, rules and words."""
-    screen = invocation(context).screen
-    chosen = SHEETS if sheet is None else (SHEET[sheet],)
-    if templates is None:
-        show_intake.sheets(screen, chosen, whole=sheet is not None)
-        screen.document(specification.as_dict(chosen))
-        return
-    try:
-        templates.mkdir(parents=True, exist_ok=True)
-        written = [templates / f"{each.name}.csv" for each in chosen]
-        for each, path in zip(chosen, written, strict=True):
-            path.write_text(specification.template_csv(each), encoding="utf-8", newline="")
-    except OSError as error:
-        raise StagingUnavailable(f"{templates} cannot be written: {error.strerror}", hint="name another folder") from None
-    for path in written:
-        screen.tell(f"wrote {path}")
-    screen.document({"templates": [str(path) for path in written]})

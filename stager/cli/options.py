@@ -44,8 +44,10 @@ def sheet_names(incomplete: str) -> Iterator[str]:
     yield from (name for name in SHEET if name.startswith(incomplete))
 
 
-Files = Annotated[list[Path] | None, typer.Argument(metavar="FILE...", help="CSV files, in any order.")]
-MoreFiles = Annotated[list[Path] | None, typer.Option("--file", "-f", metavar="FILE", help="A CSV file, too.")]
+Files = Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="CSV files, in any order.")]
+MoreFiles = Annotated[
+    list[Path] | None, typer.Option("--file", "-f", metavar="FILE", help="A CSV file, too.")
+]
 Slug = Annotated[str, typer.Option("--tenant", "-t", metavar="SLUG", help="The tenant.")]
 MaybeSlug = Annotated[
     str | None, typer.Option("--tenant", "-t", metavar="SLUG", help="The tenant that this migration is for.")
@@ -53,7 +55,11 @@ MaybeSlug = Annotated[
 OfSheet = Annotated[
     str | None,
     typer.Option(
-        "--sheet", metavar="SHEET", callback=known_sheet, autocompletion=sheet_names, help="Of this sheet only."
+        "--sheet",
+        metavar="SHEET",
+        callback=known_sheet,
+        autocompletion=sheet_names,
+        help="Of this sheet only.",
     ),
 ]
 AsSheet = Annotated[

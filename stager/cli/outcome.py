@@ -1,10 +1,10 @@
 """How a call ends: the exit code, and what is said on standard error.
 
-    0  done
-    1  a fault in stager, told by a report id and without patients' data
-    2  wrong usage                          3  the input was refused
-    4  review or approval is needed first   5  a tenant, staging file or key is not available
-    6  an integrity check failed            130  interrupted
+0  done
+1  a fault in stager, told by a report id and without patients' data
+2  wrong usage                          3  the input was refused
+4  review or approval is needed first   5  a tenant, staging file or key is not available
+6  an integrity check failed            130  interrupted
 """
 
 from __future__ import annotations
@@ -60,8 +60,9 @@ def _command(error: typer.TyperException) -> str:
 
 
 def _closed(screen: Screen) -> int:
-    """Standard output was closed under us (`| head`): nobody reads on, and what was done stays done."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), screen.out.fileno())
+    """Standard output was closed in the midst of the work; what was done stays done."""
+    screen.let_go()
+    _tell(screen, "standard output was closed before the end", "run the same command again to go on")
     return 1
 
 

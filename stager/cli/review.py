@@ -36,7 +36,9 @@ def add_to(app: typer.Typer) -> None:
         epilog=options.examples("stager rows --state held", "stager rows --sheet notes --json > rows.jsonl")
     )(rows)
     app.command(
-        epilog=options.examples("stager findings --code link.unresolved", "stager findings --same-as 12 --json")
+        epilog=options.examples(
+            "stager findings --code link.unresolved", "stager findings --same-as 12 --json"
+        )
     )(findings)
     app.command(
         epilog=options.examples(
@@ -46,11 +48,13 @@ def add_to(app: typer.Typer) -> None:
         )
     )(decide)
     app.command(epilog=options.examples("stager undo 345", 'stager undo 345 --reason "wrong patient"'))(undo)
-    app.command(epilog=options.examples("stager approve", "stager approve --sheet patients --actor dr-lee"))(approve)
+    app.command(epilog=options.examples("stager approve", "stager approve --sheet patients --actor dr-lee"))(
+        approve
+    )
 
 
 def status(context: typer.Context) -> None:
-    """Show the account by sheet and state, the open findings, and what to do next."""
+    """Show the account, the open findings, and what to do next."""
     call = invocation(context)
     with call.session() as session:
         found = session.status()
@@ -61,13 +65,15 @@ def status(context: typer.Context) -> None:
 def rows(
     context: typer.Context,
     sheet: options.OfSheet = None,
-    state: Annotated[State | None, typer.Option("--state", metavar="STATE", help="In this state only.")] = None,
+    state: Annotated[
+        State | None, typer.Option("--state", metavar="STATE", help="In this state only.")
+    ] = None,
     code: options.OfCode = None,
 ) -> None:
     """List every row as it stands; with --json as JSON Lines."""
     call = invocation(context)
     shown = show_account.Rows(call.screen)
-    with call.session() as session:
+    with call.session() as session, call.screen.list_for_readers():
         for row in session.rows(
             sheet=sheet, state=state.value if state else None, code=code.value if code else None
         ):
@@ -94,13 +100,14 @@ def findings(
     wanted = _filter(code, sheet, column, rule, same_as, row=row, state=state)
     with call.session() as session:
         found = session.findings(wanted)
-    show_findings.listed(call.screen, found)
-    call.screen.document(show_findings.document(found))
+    with call.screen.list_for_readers():
+        show_findings.listed(call.screen, found)
+        call.screen.document(show_findings.document(found))
 
 
 def decide(
     context: typer.Context,
-    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="Findings by their numbers.")] = None,
+    ids: Annotated[list[int] | None, typer.Argument(metavar="ID", help="Findings by their numbers.")] = None,
     code: options.OfCode = None,
     sheet: options.OfSheet = None,
     column: options.OfColumn = None,
@@ -128,7 +135,7 @@ def decide(
     reason: options.Reason = None,
     yes: options.Yes = False,
 ) -> None:
-    """Decide findings or rows, all alike, as one event that can be undone.
+    """Decide findings or rows, all alike, as one undoable event.
 
     Findings are named by their numbers, or by filters; then the set is shown and asked about first.
     """
@@ -146,16 +153,26 @@ def decide(
             _decide(call, session, found, verdict, reason)
 
 
-def _refuse_mixture(verdict: Verdict, ids: list[int] | None, row: list[str] | None, filters: list[str]) -> None:
+def _refuse_mixture(
+    verdict: Verdict, ids: list[int] | None, row: list[str] | None, filters: list[str]
+) -> None:
     """UsageError unless exactly one way of naming what is meant is used, and it fits the decision."""
-    ways = [*(["numbers"] if ids else []), *(["--row"] if row else []), *([" ".join(filters)] if filters else [])]
+    ways = [
+        *(["numbers"] if ids else []),
+        *(["--row"] if row else []),
+        *([" ".join(filters)] if filters else []),
+    ]
     name = verdict.name.replace("_", "-")
     if row and not verdict.is_about_rows:
-        raise UsageError(f"--{name} is about findings, not rows", hint="stager findings --row ROW shows their numbers")
+        raise UsageError(
+            f"--{name} is about findings, not rows", hint="stager findings --row ROW shows their numbers"
+        )
     if verdict.put_back and not row:
         raise UsageError("--put-back is about rows", hint="name them: --row SHEET:ROW")
     if len(ways) > 1:
-        raise UsageError(f"the decision is about {' and '.join(ways)} at once", hint="name what is meant in one way")
+        raise UsageError(
+            f"the decision is about {' and '.join(ways)} at once", hint="name what is meant in one way"
+        )
     if not ways:
         raise UsageError(
             "nothing is named to decide", hint="name findings by number or filter; stager findings lists them"
@@ -164,13 +181,13 @@ def _refuse_mixture(verdict: Verdict, ids: list[int] | None, row: list[str] | No
 
 def _agreed(call: Invocation, found: Sequence[Finding], verdict: Verdict, *, yes: bool) -> bool:
     """Show the set that is meant; whether the person agrees to it."""
-    if yes:
-        return True
-    if not call.screen.can_ask() or verdict.reads_input:
+    if not yes and (verdict.reads_input or not call.screen.can_ask()):
         raise UsageError(
             f"{len(found):,} findings are meant, and nobody can be asked", hint="add --yes to decide them all"
         )
     show_findings.examples(call.screen, found)
+    if yes:
+        return True
     if call.screen.ask(f"decide all of them: {verdict.name.replace('_', ' ')}?"):
         return True
     call.screen.note("nothing was decided")
@@ -216,7 +233,7 @@ def undo(
 
 
 def approve(context: typer.Context, sheet: options.OfSheet = None, reason: options.Reason = None) -> None:
-    """Approve the rows that are ready now for publishing, and print the plan hash."""
+    """Approve the rows that are ready, and print the plan hash."""
     call = invocation(context)
     with call.session() as session:
         granted = session.approve(actor=call.actor, sheet=sheet, reason=reason)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -83,6 +84,24 @@ class Screen:
     def line(self, value: Mapping[str, Any]) -> None:
         """One line of JSON Lines."""
         self.out.write(json.dumps(value, separators=(",", ":")) + "\n")
+
+    @contextmanager
+    def list_for_readers(self) -> Iterator[None]:
+        """A long list is printed inside: a reader who has seen enough (`| head`) ends it, and is no error."""
+        try:
+            yield
+            self.out.flush()
+        except BrokenPipeError:
+            self.let_go()
+
+    def finish(self) -> None:
+        """Send what is still unprinted when the work is done."""
+        with self.list_for_readers():
+            pass
+
+    def let_go(self) -> None:
+        """Send what is still to be printed nowhere: the reader of standard output has gone."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.out.fileno())
 
     def can_ask(self) -> bool:
         """Whether a person is there to answer."""

@@ -30,7 +30,8 @@ def account(screen: Screen, found: Status) -> None:
         return
     lines: list[tuple[Cell, ...]] = [_line("records", found, lambda sheet: sheet.records)]
     lines += [
-        _line(state.value, found, lambda sheet, state=state: sheet.states.get(state.value, 0)) for state in State
+        _line(state.value, found, lambda sheet, state=state: sheet.states.get(state.value, 0))
+        for state in State
     ]
     lines.append(_line("sum of states", found, lambda sheet: sum(sheet.states.values())))
     lines.append(_line("bytes", found, lambda sheet: sum(each.size for each in sheet.files)))
@@ -126,7 +127,9 @@ class Rows:
             )
         )
 
-    def _laid_out(self, row: str, line: str, state: str, patient: str, via: str, codes: str, target: str) -> str:
+    def _laid_out(
+        self, row: str, line: str, state: str, patient: str, via: str, codes: str, target: str
+    ) -> str:
         text = f"{row:>9}  {line:>9}  {state:<9}  {patient:<12}  {via:<10}  {codes}"
         more = f"  {target}" if self._screen.verbose and target else ""
         return (text + more).rstrip()

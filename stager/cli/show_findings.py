@@ -30,11 +30,13 @@ def listed(screen: Screen, found: Sequence[Finding]) -> None:
 
 def examples(screen: Screen, found: Sequence[Finding]) -> None:
     """How many findings a decision is about, and the first of them, on standard error."""
-    screen.warn(f"{len(found):,} findings are meant" if len(found) != 1 else "1 finding is meant")
+    screen.note(f"{len(found):,} findings are meant" if len(found) != 1 else "1 finding is meant")
     for each in found[:MOST_EXAMPLES]:
-        screen.warn(f"  {each.finding_id}  {each.sheet} row {address(each)}  {column(each) or ''}  {each.code}")
+        screen.note(
+            f"  {each.finding_id}  {each.sheet} row {address(each)}  {column(each) or ''}  {each.code}"
+        )
     if len(found) > MOST_EXAMPLES:
-        screen.warn(f"  and {len(found) - MOST_EXAMPLES:,} more; stager findings lists them all")
+        screen.note(f"  and {len(found) - MOST_EXAMPLES:,} more; stager findings lists them all")
 
 
 def document(found: Sequence[Finding]) -> dict[str, Any]:
@@ -44,8 +46,8 @@ def document(found: Sequence[Finding]) -> dict[str, Any]:
 
 def suggestions(finding: Finding) -> list[dict[str, str]]:
     """A finding's suggestions, the best first: a person's place, the key that is near, and why."""
-    offers: list[dict[str, str]] = json.loads(finding.suggestions) if finding.suggestions else []
-    return offers
+    offers: list[dict[str, str]] | None = json.loads(finding.suggestions or "null")
+    return offers or []
 
 
 def address(finding: Finding) -> str:

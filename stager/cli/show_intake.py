@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from stager.cli.screen import Cell, Screen
-from stager.sheets import Sheet
 
 if TYPE_CHECKING:
     from stager.ingest.stage import SourceAccount
@@ -58,49 +57,22 @@ def outcome_document(made: Outcome) -> dict[str, Any]:
     return asdict(made)
 
 
-def sheets(screen: Screen, chosen: Sequence[Sheet], *, whole: bool) -> None:
-    """The sheets' columns; of one sheet alone also its words and other headers."""
-    for sheet in chosen:
-        screen.say(f"{sheet.name}: {sheet.title} (was {sheet.old_command})", style="bold")
-        screen.table(
-            ("column", "R", "holds", "rule"),
-            [
-                (column.name, "R" if column.required else "", column.kind.value, column.about)
-                for column in sheet.columns
-            ],
-        )
-        screen.say()
-        if whole:
-            _words(screen, sheet)
-
-
-def _words(screen: Screen, sheet: Sheet) -> None:
-    for column in sheet.columns:
-        if column.vocabulary:
-            default = f" (blank is {column.default})" if column.default else ""
-            screen.say(f"{column.name}: {', '.join(column.vocabulary)}{default}")
-        for word, meant in column.synonyms.items():
-            screen.say(f"    {word} is read as {meant}")
-    screen.say()
-    for column in sheet.columns:
-        if column.aliases:
-            screen.say(f"{column.name} may be headed: {', '.join(column.aliases)}")
-
-
 def _account(screen: Screen, account: SourceAccount, *, dry_run: bool) -> None:
     source = account.source
     screen.tell(f"{source.file_name}: {source.sheet.name}", style="bold")
     if account.known_as is not None:
         screen.tell(f"  already staged, the same bytes, as {account.known_as}; nothing changed")
         return
-    said = f"{source.encoding}, confidence {source.confidence:.2f} ({source.evidence})"
-    screen.tell(f"  encoding   {said}")
+    screen.tell(f"  encoding   {source.encoding}, confidence {source.confidence:.2f}")
+    screen.tell(f"  evidence   {source.evidence}")
     delimiter = _DELIMITERS.get(source.delimiter, source.delimiter)
     screen.tell(f"  delimiter  {delimiter}, lines end in {_LINE_ENDS.get(source.newline, source.newline)}")
     screen.tell(f"  records    {account.records:,}: {account.rows:,} read, {account.malformed:,} malformed")
     screen.tell(f"  blank      {account.blank:,} lines")
     screen.tell(f"  bytes      {account.bytes:,} of {source.size:,} belong to one record each")
-    screen.tell(f"  rows       {account.rejected:,} rejected, {account.held:,} held for review by their values")
+    screen.tell(
+        f"  rows       {account.rejected:,} rejected, {account.held:,} held for review by their values"
+    )
     unknown = _unknown(account)
     if unknown:
         screen.tell(f"  unknown    columns kept and not read: {', '.join(unknown)}")
@@ -118,7 +90,9 @@ def _unknown(account: SourceAccount) -> list[str]:
 
 def _file(account: SourceAccount) -> dict[str, Any]:
     source = account.source
-    found = {name: getattr(source, name) for name in ("encoding", "confidence", "evidence", "delimiter", "newline")}
+    found = {
+        name: getattr(source, name) for name in ("encoding", "confidence", "evidence", "delimiter", "newline")
+    }
     counts = ("records", "rows", "malformed", "blank", "rejected", "held", "bytes")
     return {
         "file": source.file_name,
@@ -129,7 +103,8 @@ def _file(account: SourceAccount) -> dict[str, Any]:
         **{name: getattr(account, name) for name in counts},
         "codes": dict(sorted(account.codes.items())),
         "columns": [
-            {"header": column.header, "field": column.field, "how": str(column.how)} for column in source.columns
+            {"header": column.header, "field": column.field, "how": str(column.how)}
+            for column in source.columns
         ],
         "unknown_columns": _unknown(account),
         "source_id": account.source_id,

@@ -34,12 +34,23 @@ class Verdict:
     @property
     def name(self) -> str:
         """The one decision; UsageError where there is none or several."""
-        every = ("link", "suggestion", "accept", "correct", "blank", "release", "keep_both", "merge", "exclude")
+        every = (
+            "link",
+            "suggestion",
+            "accept",
+            "correct",
+            "blank",
+            "release",
+            "keep_both",
+            "merge",
+            "exclude",
+        )
         given = [each for each in (*every, "put_back") if getattr(self, each) not in (None, False)]
         if len(given) != 1:
             raise UsageError(
                 f"{len(given)} decisions are named" if given else "no decision is named",
-                hint="name one of " + ", ".join(f"--{each.replace('_', '-')}" for each in (*every, "put_back")),
+                hint="name one of "
+                + ", ".join(f"--{each.replace('_', '-')}" for each in (*every, "put_back")),
             )
         return given[0]
 

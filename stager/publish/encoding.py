@@ -83,7 +83,9 @@ class Encoder:
         if part.rows.is_empty():
             return Encoded(part.chunk, (), ())
         with _no_values_in_errors(part):
-            found = normalise(SHEET[part.sheet], part.rows, Rules.from_json(part.rules), self._fields[part.sheet])
+            found = normalise(
+                SHEET[part.sheet], part.rows, Rules.from_json(part.rules), self._fields[part.sheet]
+            )
             beside = [name for name in part.rows.columns if name.startswith("_")]
             values = pl.concat([found.values, part.rows.select(beside)], how="horizontal")
             return self._encoded(part, values)

@@ -64,7 +64,9 @@ class Replay:
         missing = _without(run.chunks, recorded_chunks(self.staging, run))
         known = self._known(missing)
         open_ = _without(missing, known)
-        return self._carry_out(run, known, _fit(open_, unchanged(self.staging, run, open_, self.profile.digest())))
+        return self._carry_out(
+            run, known, _fit(open_, unchanged(self.staging, run, open_, self.profile.digest()))
+        )
 
     def rehearse(self, plan: Plan, unfinished: Run | None) -> list[Sent]:
         """Send what a real run would, in the control connection's transaction, which is rolled back."""
@@ -199,9 +201,7 @@ def _fit(open_: Sequence[Chunk], same: Sequence[Chunk]) -> Sequence[Chunk]:
 
 
 def _people_refused(sent: Iterable[Sent]) -> set[tuple[int, int]]:
-    return {
-        refusal.place for each in sent if each.chunk.sheet == PATIENTS.name for refusal in each.refused
-    }
+    return {refusal.place for each in sent if each.chunk.sheet == PATIENTS.name for refusal in each.refused}
 
 
 def _require_same(chunk: Chunk, entry: LedgerEntry, to: Destination) -> None:

@@ -49,13 +49,17 @@ class OwnIds:
             self.connection, part.sheet.name, bytes.fromhex(sha256), rows["row_no"][0], rows["row_no"][-1]
         )
         present = pl.DataFrame(
-            [(row_no, *kept[row_no]) for row_no in rows["row_no"] if row_no in kept], schema=_SCHEMA, orient="row"
+            [(row_no, *kept[row_no]) for row_no in rows["row_no"] if row_no in kept],
+            schema=_SCHEMA,
+            orient="row",
         )
         rows = rows.join(present, on="row_no", how="anti", maintain_order="left")
         return self._drawn(part, rows), Drawn(present)
 
     def _computed(self, part: Slice, rows: pl.DataFrame) -> pl.Series:
-        ids = row_id_bytes(self.tenant, part.sheet.name, self.sha256[part.source_id], rows["row_no"].to_numpy())
+        ids = row_id_bytes(
+            self.tenant, part.sheet.name, self.sha256[part.source_id], rows["row_no"].to_numpy()
+        )
         return pl.Series(ID, [each.tobytes() for each in ids], dtype=pl.Binary)
 
     def _drawn(self, part: Slice, rows: pl.DataFrame) -> pl.DataFrame:
@@ -65,7 +69,9 @@ class OwnIds:
             if row_nos and table.sequence is not None:
                 block = lineage.draw_ids(self.connection, table.sequence, len(row_nos))
                 ids |= dict(zip(row_nos, block, strict=True))
-        return rows.with_columns(pl.Series(DRAWN, [ids.get(row_no) for row_no in rows["row_no"]], dtype=pl.Int64))
+        return rows.with_columns(
+            pl.Series(DRAWN, [ids.get(row_no) for row_no in rows["row_no"]], dtype=pl.Int64)
+        )
 
     def _by_table(self, part: Slice, rows: pl.DataFrame) -> Iterator[tuple[TargetTable, list[int]]]:
         tables = self.profile.tables_of(part.sheet.name)
@@ -75,7 +81,9 @@ class OwnIds:
             yield table, rows_for(table, values)["row_no"].to_list()
 
 
-def lineage_rows(sheet: str, sha256: str, table: str, row_nos: pl.Series, ids: pl.Series) -> Iterator[LineageRow]:
+def lineage_rows(
+    sheet: str, sha256: str, table: str, row_nos: pl.Series, ids: pl.Series
+) -> Iterator[LineageRow]:
     """What the tenant's lineage is to keep of these rows."""
     source = bytes.fromhex(sha256)
     for row_no, target_id in zip(row_nos, ids, strict=True):

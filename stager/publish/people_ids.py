@@ -21,11 +21,11 @@ from stager.tenant.profile import IdKind, Profile
 _MOST_ROWS = 2**31 - 1
 
 Lineage = Callable[[str, int, int], Mapping[int, tuple[str, int]]]
-"""A source's SHA-256 in hex, first and last row → what the tenant's lineage has of the sheet's rows there."""
+"""A source's SHA-256 in hex, first and last row → what the tenant's lineage has of the rows there."""
 
 
 class PeopleIds:
-    """Answers for the links of rows. Patients must be in the tenant before it is asked, where ids are drawn."""
+    """Answers for the links of rows. Where ids are drawn, patients must be in before it is asked."""
 
     def __init__(self, tenant: str, profile: Profile, sha256: Mapping[int, str], lineage: Lineage) -> None:
         """sha256: of each source, in hex. lineage: of the sheet patients."""
@@ -41,7 +41,9 @@ class PeopleIds:
         ids: list[bytes | int | None] = [None] * sources.len()
         for source_id in sources.drop_nulls().unique().to_list():
             places = (sources == source_id).fill_null(value=False).arg_true()
-            for place, found in zip(places.to_list(), self._staged(source_id, rows.gather(places)), strict=True):
+            for place, found in zip(
+                places.to_list(), self._staged(source_id, rows.gather(places)), strict=True
+            ):
                 ids[place] = found
         for place in persons.is_not_null().arg_true().to_list():
             ids[place] = self._own(persons[place])
@@ -53,7 +55,9 @@ class PeopleIds:
     def _staged(self, source_id: int, rows: pl.Series) -> Sequence[bytes | int]:
         sha256 = self._sha256[source_id]
         if self._kind is IdKind.UUID:
-            return [each.tobytes() for each in row_id_bytes(self._tenant, PATIENTS.name, sha256, rows.to_numpy())]
+            return [
+                each.tobytes() for each in row_id_bytes(self._tenant, PATIENTS.name, sha256, rows.to_numpy())
+            ]
         if source_id not in self._drawn:
             self._drawn[source_id] = _sorted(self._lineage(sha256, 1, _MOST_ROWS))
         row_nos, ids = self._drawn[source_id]
@@ -63,7 +67,7 @@ class PeopleIds:
         if not known.all() or not (row_nos[at] == wanted).all():
             raise IntegrityFailed(
                 "a published patient is not in the lineage that the tenant's database keeps",
-                hint="restore the table stager_lineage; without it nobody knows which id the patient was given",
+                hint="restore the table stager_lineage: only there it stands which id the patient was given",
             )
         drawn: list[int] = ids[at].tolist()
         return drawn

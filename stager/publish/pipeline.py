@@ -19,6 +19,7 @@ from stager.publish.reading import ReadChunk
 from stager.publish.sending import SENDERS, Destination, Sent, send
 from stager.tenant.postgres import Connection
 from stager.tenant.profile import Profile
+from stager.tenant.schema import prove_tenant
 
 FEW_ROWS = 5_000
 """Up to so many rows are sealed sooner in this process than another one starts."""
@@ -68,7 +69,9 @@ class Pipeline:
 
 
 @contextmanager
-def encoding(keyset: Keyset, tenant: str, profile: Profile, *, rows: int, workers: int | None) -> Iterator[Encode]:
+def encoding(
+    keyset: Keyset, tenant: str, profile: Profile, *, rows: int, workers: int | None
+) -> Iterator[Encode]:
     """What makes rows ready: processes for many rows, this one for few.
 
     rows: how many are to go, at most. workers: how many processes; None is one for each processor, and 1
@@ -95,13 +98,13 @@ def pipeline(encode: Encode, to: Destination, connect: Callable[[], Connection])
         yield Pipeline(encode, _sending(stack, to, connect), 2 * SENDERS)
 
 
-def rehearsal(keyset: Keyset, to: Destination, connection: Connection) -> Pipeline:
-    """A pipeline that does everything in turn on the one connection, whose transaction is rolled back."""
+def rehearsal(encode: Encode, to: Destination, connection: Connection) -> Pipeline:
+    """A pipeline that sends in turn on the one connection, whose transaction is rolled back."""
 
-    def deliver(read: ReadChunk, encoded: Future[Encoded]) -> Future[Sent]:
-        return _done(lambda: send(connection, to, read, encoded.result(), None))
+    def deliver(read: ReadChunk, ready: Future[Encoded]) -> Future[Sent]:
+        return _done(lambda: send(connection, to, read, _result(ready), None))
 
-    return Pipeline(_inline(Encoder(keyset, to.tenant, to.profile).encode), deliver, 1)
+    return Pipeline(encode, deliver, 1)
 
 
 def _inline(encode: Callable[[RowsToSend], Encoded]) -> Encode:
@@ -111,7 +114,9 @@ def _inline(encode: Callable[[RowsToSend], Encoded]) -> Encode:
 def _sending(stack: ExitStack, to: Destination, connect: Callable[[], Connection]) -> Deliver:
     free: SimpleQueue[tuple[int, Connection]] = SimpleQueue()
     for slot in range(SENDERS):
-        free.put((slot, stack.enter_context(_closed(connect()))))
+        connection = stack.enter_context(_closed(connect()))
+        prove_tenant(connection, to.tenant)
+        free.put((slot, connection))
     pool = ThreadPoolExecutor(SENDERS, "stager-sender")
     stack.callback(pool.shutdown, wait=True, cancel_futures=True)
 

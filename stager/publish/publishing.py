@@ -130,7 +130,7 @@ def _carry_out(
 
 @contextmanager
 def _lock_held(connect: Callable[[], Connection], tenant: Tenant, profile: Profile) -> Iterator[Connection]:
-    """A connection whose open transaction holds the tenant's lock, to the right database, fit for the profile."""
+    """A connection to the right database, fit for the profile, whose open transaction holds the tenant's lock."""
     control = connect()
     try:
         prove_tenant(control, tenant.slug)
@@ -154,7 +154,8 @@ def _take_lock(control: Connection, slug: str) -> None:
     while not ledger.advisory_lock(control, slug):
         if time.monotonic() > until:
             raise TenantUnavailable(
-                f"another publisher is at work on {slug}", hint="wait until it has ended, then run the command again"
+                f"another publisher is at work on {slug}",
+                hint="wait until it has ended, then run the command again",
             )
         time.sleep(_PAUSE)
 
@@ -197,7 +198,9 @@ def _require_published(staging: Staging) -> None:
             hint="stager approve",
         )
     if not published:
-        raise ReviewNeeded("no row is approved", hint="stager status says what to do first; stager approve approves")
+        raise ReviewNeeded(
+            "no row is approved", hint="stager status says what to do first; stager approve approves"
+        )
 
 
 def _told(run: int | None, plan_hash: str, sent: Sequence[Sent], began: float, *, resumed: bool) -> Published:

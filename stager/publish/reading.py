@@ -47,7 +47,9 @@ class ChunkReader:
         self._people, self._own = people, own
         self._slice = max(2 * chunk_rows, 1)
 
-    def chunks(self, sheet: Sheet, wanted: Sequence[Chunk], refused: Collection[Place]) -> Iterator[ReadChunk]:
+    def chunks(
+        self, sheet: Sheet, wanted: Sequence[Chunk], refused: Collection[Place]
+    ) -> Iterator[ReadChunk]:
         """The wanted chunks of the sheet in order. refused: patients that are not in the tenant."""
         counts = {chunk.chunk: chunk.count for chunk in wanted}
         self._staging.run("select_rows_to_send", sheet=sheet.name, chunks=list(counts))
@@ -61,7 +63,11 @@ class ChunkReader:
                 if whole.height < counts[rows["chunk"][0]]:
                     continue
                 chunk = next(waiting, None)
-                if chunk is None or whole.height != chunk.count or whole["chunk"].unique().to_list() != [chunk.chunk]:
+                if (
+                    chunk is None
+                    or whole.height != chunk.count
+                    or whole["chunk"].unique().to_list() != [chunk.chunk]
+                ):
                     raise _incomplete(sheet)
                 yield self._read(chunk, part, whole, refused)
                 held = []
@@ -77,9 +83,7 @@ class ChunkReader:
             raise _incomplete(part.sheet)
         return part.cells.hstack(links.drop("row_no"))
 
-    def _read(
-        self, chunk: Chunk, part: Slice, rows: pl.DataFrame, refused: Collection[Place]
-    ) -> ReadChunk:
+    def _read(self, chunk: Chunk, part: Slice, rows: pl.DataFrame, refused: Collection[Place]) -> ReadChunk:
         rows, left_out = _leave_out(rows, refused)
         rows, present = self._own.give(part, rows)
         rows = rows.rename({"shares_email": SHARES_EMAIL})
@@ -89,12 +93,12 @@ class ChunkReader:
                 self._people.column(*(rows[name] for name in _PRACTITIONER_LINK)).alias(PRACTITIONER),
             )
         rows = rows.drop("chunk", *_PATIENT_LINK, *_PRACTITIONER_LINK)
-        return ReadChunk(chunk, RowsToSend(chunk.chunk, chunk.sheet, part.rules.to_json(), rows), left_out, present)
+        return ReadChunk(
+            chunk, RowsToSend(chunk.chunk, chunk.sheet, part.rules.to_json(), rows), left_out, present
+        )
 
 
-def _leave_out(
-    rows: pl.DataFrame, refused: Collection[Place]
-) -> tuple[pl.DataFrame, tuple[Refusal, ...]]:
+def _leave_out(rows: pl.DataFrame, refused: Collection[Place]) -> tuple[pl.DataFrame, tuple[Refusal, ...]]:
     """The rows whose persons are not among the refused, and a refusal for each of the others."""
     if not refused:
         return rows, ()

@@ -21,7 +21,9 @@ def record_started(log: EventLog, run: Run) -> int:
     return log.append("publish.started", run.detail)
 
 
-def record_committed(staging: Staging, log: EventLog, run: Run, profile: Profile, sent: Iterable[Sent]) -> None:
+def record_committed(
+    staging: Staging, log: EventLog, run: Run, profile: Profile, sent: Iterable[Sent]
+) -> None:
     """Say which of the run's chunks the tenant has, and raise a finding for each row that it refused."""
     told = sorted(sent, key=lambda each: each.chunk.chunk)
     for each in told:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stager.tenant.postgres import DataRefused
-
 Place = tuple[int, int]
 """source_id, row_no."""
 
@@ -62,8 +60,3 @@ class Refusal:
         source, _, row = str(kept["row"]).partition(":")
         said = {name: str(value) for name, value in kept.items() if name != "row"}
         return cls(int(source), int(row), **said)
-
-
-def refused_by(error: DataRefused, place: Place, table: str) -> Refusal:
-    """The refusal of one row that the database's error is about."""
-    return Refusal(*place, error.sqlstate or "none", error.constraint, table, error.column)

@@ -90,14 +90,15 @@ def send(connection: Connection, to: Destination, read: ReadChunk, encoded: Enco
     Raises TenantUnavailable where the connection or the server fails (whether it was committed, the ledger
     knows), IntegrityFailed where the ledger has the chunk with another content.
     """
-    refused = (*read.left_out, *(_unfit(read.chunk, encoded)))
+    sending = _Sending(connection, to, read, encoded, slot)
     try:
         try:
-            return _send_whole(connection, to, read, encoded, refused, slot)
+            return sending.whole()
         except DataRefused:
-            return _send_with_care(connection, to, read, encoded, refused, slot)
+            return sending.with_care()
     except _SentBefore:
-        return committed(connection, to, read.chunk, _entry_of(connection, to, read.chunk))
+        entries = ledger.read(connection, to.migration_id)
+        return committed(connection, to, read.chunk, {each.chunk: each for each in entries}[read.chunk.chunk])
 
 
 def committed(connection: Connection, to: Destination, chunk: Chunk, entry: LedgerEntry) -> Sent:
@@ -120,60 +121,85 @@ def await_earlier(connection: Connection, tenant: str) -> None:
             _take_slot(connection, tenant, slot)
 
 
-def _send_whole(
-    connection: Connection,
-    to: Destination,
-    read: ReadChunk,
-    encoded: Encoded,
-    refused: tuple[Refusal, ...],
-    slot: int | None,
-) -> Sent:
-    with transaction(connection):
-        _begin(connection, to.tenant, slot)
-        if not ledger.write(connection, to.entry(read.chunk, refused)):
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    """One chunk with all that its transaction needs."""
+
+    connection: Connection
+    to: Destination
+    read: ReadChunk
+    encoded: Encoded
+    slot: int | None
+
+    def whole(self) -> Sent:
+        """The chunk as it is. DataRefused, and nothing written, where the database refuses a row of it."""
+        known = self._known_refusals()
+        with transaction(self.connection):
+            self._begin()
+            self._write_ledger(known)
+            for rows in self.encoded.tables:
+                copy_into(self.connection, rows.table, _columns(self.to.profile, rows), [rows.stream])
+            drawn = [self._keep_drawn(rows, rows.row_nos, rows.ids) for rows in self.encoded.tables]
+        tables = {rows.table: rows.row_nos.len() for rows in self.encoded.tables}
+        present = self.read.present
+        return Sent(self.read.chunk, tables, len(present), known, (present, *drawn))
+
+    def with_care(self) -> Sent:
+        """The chunk without the rows that the tenant has already, and without those that it refuses."""
+        refused = [*self._known_refusals()]
+        tables: dict[str, int] = {}
+        already, drawn = len(self.read.present), [self.read.present]
+        with transaction(self.connection):
+            self._begin()
+            for rows in self.encoded.tables:
+                placed = place_rows(self.connection, self.to.profile, rows)
+                refused += [self._refusal(rows, at, said) for at, said in placed.refused]
+                tables[rows.table] = len(placed.written)
+                already += placed.already
+                own = pl.Series(placed.written, dtype=pl.UInt32)
+                drawn.append(self._keep_drawn(rows, rows.row_nos.gather(own), rows.ids.gather(own)))
+            # After the rows here: which of them were refused is known only now.
+            self._write_ledger(refused)
+        return Sent(self.read.chunk, tables, already, tuple(refused), tuple(drawn))
+
+    def _begin(self) -> None:
+        if self.slot is not None:
+            _take_slot(self.connection, self.to.tenant, self.slot)
+        with guarded():
+            self.connection.execute(statement("check_constraints_at_once"))
+
+    def _write_ledger(self, refused: Iterable[Refusal]) -> None:
+        if not ledger.write(self.connection, self.to.entry(self.read.chunk, refused)):
             raise _SentBefore
-        for rows in encoded.tables:
-            copy_into(connection, rows.table, _columns(to.profile, rows), [rows.stream])
-        drawn = [_keep_drawn(connection, to, read.chunk, rows, rows.row_nos, rows.ids) for rows in encoded.tables]
-    tables = {rows.table: rows.row_nos.len() for rows in encoded.tables}
-    return Sent(read.chunk, tables, len(read.present), refused, (read.present, *drawn))
 
+    def _known_refusals(self) -> tuple[Refusal, ...]:
+        """Rows left out for their person's sake, and one for each row that no column can be given."""
+        first = {each.row_no: each for each in reversed(self.encoded.unfit)}
+        source_id = self.read.chunk.source_id
+        return self.read.left_out + tuple(
+            Refusal(source_id, each.row_no, UNWRITABLE, table=each.table, column=each.column)
+            for each in first.values()
+        )
 
-def _send_with_care(
-    connection: Connection,
-    to: Destination,
-    read: ReadChunk,
-    encoded: Encoded,
-    refused: tuple[Refusal, ...],
-    slot: int | None,
-) -> Sent:
-    tables: dict[str, int] = {}
-    already, drawn, source_id = len(read.present), [read.present], read.chunk.source_id
-    with transaction(connection):
-        _begin(connection, to.tenant, slot)
-        for rows in encoded.tables:
-            placed = place_rows(connection, to.profile, rows)
-            refused += tuple(
-                Refusal(source_id, rows.row_nos[at], said.sqlstate or "none", said.constraint, rows.table, said.column)
-                for at, said in placed.refused
-            )
-            tables[rows.table] = len(placed.written)
-            already += placed.already
-            own = pl.Series(placed.written, dtype=pl.UInt32)
-            drawn.append(
-                _keep_drawn(connection, to, read.chunk, rows, rows.row_nos.gather(own), rows.ids.gather(own))
-            )
-        # After the rows here: which of them were refused is known only now.
-        if not ledger.write(connection, to.entry(read.chunk, refused)):
-            raise _SentBefore
-    return Sent(read.chunk, tables, already, refused, tuple(drawn))
+    def _refusal(self, rows: TableRows, at: int, said: DataRefused) -> Refusal:
+        return Refusal(
+            self.read.chunk.source_id,
+            rows.row_nos[at],
+            said.sqlstate or "none",
+            said.constraint,
+            rows.table,
+            said.column,
+        )
 
-
-def _begin(connection: Connection, tenant: str, slot: int | None) -> None:
-    if slot is not None:
-        _take_slot(connection, tenant, slot)
-    with guarded():
-        connection.execute(statement("check_constraints_at_once"))
+    def _keep_drawn(self, rows: TableRows, row_nos: pl.Series, ids: pl.Series) -> Drawn:
+        """Write the rows' lineage where a sequence gave their ids."""
+        if ids.dtype != pl.Int64 or ids.is_empty():
+            return Drawn()
+        chunk = self.read.chunk
+        kept = lineage_rows(chunk.sheet, self.to.sha256[chunk.source_id], rows.table, row_nos, ids)
+        lineage.write_lineage(self.connection, kept)
+        columns = {"row_no": row_nos.cast(pl.Int32), "target_table": [rows.table] * ids.len(), "target_id": ids}
+        return Drawn(pl.DataFrame(columns, schema=Drawn().rows.schema))
 
 
 def _take_slot(connection: Connection, tenant: str, slot: int) -> None:
@@ -195,35 +221,9 @@ def _columns(profile: Profile, rows: TableRows) -> tuple[str, ...]:
     return table.column_names
 
 
-def _keep_drawn(
-    connection: Connection, to: Destination, chunk: Chunk, rows: TableRows, row_nos: pl.Series, ids: pl.Series
-) -> Drawn:
-    """Write the rows' lineage where a sequence gave their ids."""
-    if ids.dtype != pl.Int64 or ids.is_empty():
-        return Drawn()
-    lineage.write_lineage(
-        connection, lineage_rows(chunk.sheet, to.sha256[chunk.source_id], rows.table, row_nos, ids)
-    )
-    columns = {"row_no": row_nos.cast(pl.Int32), "target_table": [rows.table] * ids.len(), "target_id": ids}
-    return Drawn(pl.DataFrame(columns, schema=Drawn().rows.schema))
-
-
 def _kept(connection: Connection, to: Destination, chunk: Chunk) -> Drawn:
     rows = chunk.row_nos()
     source = bytes.fromhex(to.sha256[chunk.source_id])
     kept = lineage.read_lineage(connection, chunk.sheet, source, rows[0], rows[-1])
     found = [(row_no, *kept[row_no]) for row_no in rows if row_no in kept]
     return Drawn(pl.DataFrame(found, schema=Drawn().rows.schema, orient="row"))
-
-
-def _entry_of(connection: Connection, to: Destination, chunk: Chunk) -> LedgerEntry:
-    return next(each for each in ledger.read(connection, to.migration_id) if each.chunk == chunk.chunk)
-
-
-def _unfit(chunk: Chunk, encoded: Encoded) -> tuple[Refusal, ...]:
-    """One refusal for each row that stager itself cannot write, whichever of its columns is at fault first."""
-    first = {each.row_no: each for each in reversed(encoded.unfit)}
-    return tuple(
-        Refusal(chunk.source_id, each.row_no, UNWRITABLE, table=each.table, column=each.column)
-        for each in first.values()
-    )

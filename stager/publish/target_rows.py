@@ -149,11 +149,12 @@ def _ids(ids: pl.Series, type_: str) -> pa.Array:
 
 def _bytes_or_text(sealed: Sequence[bytes | str | None], type_: str) -> pa.Array:
     if type_ == "bytea":
-        return pa.array([each.encode() if isinstance(each, str) else each for each in sealed], pa.large_binary())
+        return pa.array(
+            [each.encode() if isinstance(each, str) else each for each in sealed], pa.large_binary()
+        )
     return pa.array(sealed, pa.large_string())
 
 
 def _constant(value: Constant) -> Constant:
     """A moment with an offset as polars takes it into a UTC column."""
     return value.astimezone(UTC) if isinstance(value, datetime) else value
-

@@ -6,13 +6,13 @@ select coalesce(max(seq), 0) from event;
 -- name: append_event
 insert into event
 select $seq, $at, $actor, $kind, $version, $sheet, $source_id, $row_no, $finding_id, $detail,
-    event_leaf($seq, $at, $actor, $kind, $version, $sheet, $source_id, $row_no, $finding_id, $detail);
+    event_leaf($seq, event_head_text($at, $actor, $kind, $version), $sheet, $source_id, $row_no, $finding_id, $detail);
 
 -- name: append_events
 -- One event for each row of {table}, numbered on from the head in the rows' own order.
 insert into event
 select seq, $at, $actor, $kind, $version, sheet, source_id, row_no, finding_id, detail,
-    event_leaf(seq, $at, $actor, $kind, $version, sheet, source_id, row_no, finding_id, detail)
+    event_leaf(seq, event_head_text($at, $actor, $kind, $version), sheet, source_id, row_no, finding_id, detail)
 from (
     select $head + row_number() over (order by source_id, row_no, finding_id) as seq,
         sheet, source_id, row_no, finding_id, detail

@@ -72,7 +72,7 @@ create table event (
     row_no integer,
     finding_id bigint,
     detail varchar not null,       -- JSON without a patient's value
-    leaf blob not null             -- RFC 9162 leaf hash over every column above
+    leaf blob not null using compression uncompressed -- RFC 9162 leaf hash over every column above
 );
 
 -- One for each command: the tree's head after it, chained and signed.

@@ -4,12 +4,13 @@
 -- The injective text of a column: its byte length and itself, or '-' for NULL.
 create or replace temp macro netstring(x) as
     case when x is null then '-' else strlen(x::varchar) || ':' || x::varchar || ',' end;
--- The leaf hash of RFC 9162 section 2.1.1 over an injective encoding of every column of an event.
-create or replace temp macro event_leaf(seq, moment, actor, kind, version, sheet, source_id, row_no, finding_id, detail) as
-    unhex(sha256('\x00'::blob || encode(
-        netstring(seq) || netstring(moment) || netstring(actor) || netstring(kind) || netstring(version)
-        || netstring(sheet) || netstring(source_id) || netstring(row_no) || netstring(finding_id)
-        || netstring(detail))));
+-- The parts of an event that a command's events of one kind share, as netstrings.
+create or replace temp macro event_head_text(moment, actor, kind, version) as
+    netstring(moment) || netstring(actor) || netstring(kind) || netstring(version);
+-- The leaf hash of RFC 9162 section 2.1.1: SHA-256 over a zero byte and the netstrings of every column.
+create or replace temp macro event_leaf(seq, head_text, sheet, source_id, row_no, finding_id, detail) as
+    unhex(sha256(concat(chr(0), strlen(seq::varchar), ':', seq, ',', head_text, netstring(sheet),
+        netstring(source_id), netstring(row_no), netstring(finding_id), strlen(detail), ':', detail, ',')));
 -- A set of rows as text, "source:first-last source:row …", is one word for each of its runs.
 create or replace temp macro run_word(source_id, first_row, last_row) as
     source_id || ':' || first_row || case when last_row > first_row then '-' || last_row else '' end;
