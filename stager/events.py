@@ -60,8 +60,11 @@ _CATALOGUE = (
         "malformed",
         "blank",
         "rules_version",
-        "mapping",
+        "mapped",
         "content_root",
+        "places",
+        "rules_digest",
+        "mapping_digest",
     ),
     _kind(
         "column.mapped",
@@ -146,6 +149,7 @@ _CATALOGUE = (
         "count",
         "target",
         "correction",
+        "value_digest",
         "reason",
     ),
     _kind(
@@ -193,6 +197,7 @@ _CATALOGUE = (
         "count",
         "refused",
         "digest",
+        "drawn",
     ),
     _kind(
         "publish.finished",

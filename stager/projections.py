@@ -41,6 +41,13 @@ def rebuild(staging: Staging) -> None:
     fold(staging)
 
 
+def catch_up(staging: Staging) -> None:
+    """Refold a file whose projections are behind its log, as after a step forward in its schema."""
+    if staging.one("folded") < staging.one("event_head"):
+        with staging.transaction():
+            rebuild(staging)
+
+
 def standing(staging: Staging, name: str) -> str | None:
     """One of the migration's marks: tenant, synthetic, folded."""
     found = staging.rows("standing", name=name)
@@ -51,9 +58,10 @@ def digest(staging: Staging) -> str:
     """SHA-256 over every projection's rows in a fixed order, as hex; equal states have equal digests."""
     whole = hashlib.sha256()
     for table in PROJECTIONS:
+        whole.update(f"{table}\n".encode())
         for batch in staging.batches("projection_lines", {"table": table}):
-            for line in batch.column(0):
-                whole.update(line.as_py().encode())
+            for line in batch.column(0).to_pylist():
+                whole.update(f"{line}\n".encode())
     return whole.hexdigest()
 
 

@@ -7,14 +7,14 @@ pure rules (`stager.values`), so that no second copy of a value can drift from i
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from stager import sql
 from stager.sheets import Sheet
 from stager.staging import Staging
-from stager.values import Normalised, Rules, normalise
+from stager.values import Normalised, Rules, nhs_digits, normalise
 
 SLICE = 500_000
 """Rows of one source that are held in memory at a time."""
@@ -32,6 +32,10 @@ class Slice:
     def normalised(self, fields: Collection[str] | None = None) -> Normalised:
         """The typed values of these cells, and what was found about them."""
         return normalise(self.sheet, self.cells, self.rules, fields)
+
+    def with_value(self, field: str, value: str) -> Slice:
+        """The same rows with one text in every cell of a field."""
+        return replace(self, cells=self.cells.with_columns(pl.lit(value).alias(field)))
 
 
 def slices(
@@ -66,6 +70,23 @@ def slices(
 def rules_of(staging: Staging, source_id: int) -> Rules:
     """The rules that a source was taken in under."""
     return Rules.from_json(staging.one("rules_of_source", source_id=source_id))
+
+
+def rows_frame(rows: Collection[tuple[int, int]]) -> pl.DataFrame:
+    """Rows (source_id, row_no) as a table that `slices` can be among."""
+    return pl.DataFrame(sorted(set(rows)), schema={"source_id": pl.Int32, "row_no": pl.Int32}, orient="row")
+
+
+def valid_numbers(staging: Staging, sheet: Sheet, field: str, rows: Collection[tuple[int, int]]) -> set[str]:
+    """The valid NHS numbers, as ten digits, that stand in the field's cells of these rows."""
+    found: set[str] = set()
+    if not rows:
+        return found
+    with staging.lent(numbered_row=rows_frame(rows)):
+        for part in slices(staging, sheet, fields=[field], among="numbered_row"):
+            cells = part.normalised([field]).values
+            found.update(cells.select(digits=nhs_digits(pl.col(field)))["digits"].drop_nulls().to_list())
+    return found
 
 
 def _corrected(cells: pl.DataFrame, overlay: pl.DataFrame, fields: Collection[str]) -> pl.DataFrame:

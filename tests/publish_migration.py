@@ -157,7 +157,9 @@ class Migration:
 
     def events(self, kind: str) -> list[str]:
         """The details of every event of a kind."""
-        found = self.staging._execute("select detail from event where kind = $kind order by seq", {"kind": kind})
+        found = self.staging._execute(
+            "select detail from event where kind = $kind order by seq", {"kind": kind}
+        )
         return [detail for (detail,) in found.fetchall()]
 
     def _add_facts(self, sheet: str, source_id: int, rows: Sequence[Mapping[str, str]], salt: str) -> None:

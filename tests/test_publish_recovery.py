@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import threading
@@ -16,8 +17,10 @@ import pytest
 from stager.errors import IntegrityFailed, TenantUnavailable
 from stager.event_log import EventLog
 from stager.publish import pipeline, sending
+from stager.row_ids import row_id
 from stager.staging import Staging
 from stager.tenant import ledger, postgres
+from stager.tenant.ledger import LedgerEntry
 from stager.tenant.postgres import Connection
 from stager.tenant.registry import Tenant
 from tests.postgres import SLUG
@@ -66,6 +69,11 @@ def nth(real: Callable[..., Any], n: int, before: bool, fault: BaseException) ->
         return done
 
     return call
+
+
+def killed(*_: Any) -> Any:
+    """Ends every sender at once."""
+    raise Killed
 
 
 def dying(migration: Migration) -> Callable[[], AbstractContextManager[EventLog]]:
@@ -186,7 +194,9 @@ def copied(migration: Migration, to: Path) -> Path:
     return to
 
 
-def test_a_staging_file_from_before_publishing(migration: Migration, target: Connection, tmp_path: Path) -> None:
+def test_a_staging_file_from_before_publishing(
+    migration: Migration, target: Connection, tmp_path: Path
+) -> None:
     """An older copy that knows nothing of the run finds every chunk in the ledger and sends none."""
     copy = copied(migration, tmp_path / "older.duckdb")
     migration.publish()
@@ -249,7 +259,7 @@ def test_a_patient_changed_since_the_cut_takes_nobody_along(
 ) -> None:
     """Where a recorded chunk of patients may not go as it was, its other patients and all rows still go."""
     with monkeypatch.context() as patched:
-        patched.setattr(sending, "copy_into", nth(sending.copy_into, 1, True, Killed()))
+        patched.setattr(sending, "copy_into", killed)
         with pytest.raises(Killed):
             migration.publish(writing=dying(migration))
     with migration.writing() as log:
@@ -271,7 +281,9 @@ def test_an_expected_plan_goes_on_after_a_crash(
         patched.setattr(pipeline, "send", nth(sending.send, 5, True, Killed()))
         with pytest.raises(Killed):
             migration.publish(writing=dying(migration))
-    migration.add("notes", [{"consulted_at": "2012-01-01", "note_text": "later"}], [{"patient": "1:1", "via": "email"}])
+    migration.add(
+        "notes", [{"consulted_at": "2012-01-01", "note_text": "later"}], [{"patient": "1:1", "via": "email"}]
+    )
     migration.approve()
     assert migration.publish(expected_plan=plan).rows == 50
     assert migration.states() == {"published": 50, "approved": 1}
@@ -292,25 +304,75 @@ def test_a_dry_run_after_a_crash_counts_what_is_left(
     assert counts(target)["users_user"] == in_already
 
 
-def test_an_earlier_publishers_last_transaction_is_waited_for(migration: Migration, target: Connection) -> None:
-    """A COMMIT still on its way in the server holds a sender's lock, and nothing is decided before it ends."""
-    ended: list[float] = []
+def test_an_earlier_publishers_last_transaction_is_waited_for(
+    migration: Migration, target: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A COMMIT that the server is still at when the rerun begins counts: what it brings in is recorded.
 
-    def earlier() -> None:
-        with migration.connect() as connection, postgres.transaction(connection):
-            assert ledger.advisory_lock(connection, f"{SLUG}/chunk/1")
-            held.set()
-            time.sleep(0.4)
-            ended.append(time.monotonic())
-
+    Asked too early the ledger lacks the chunk, one of whose rows has changed since; it would be given up,
+    and a published row be taken for one that is not.
+    """
+    with monkeypatch.context() as patched:
+        patched.setattr(sending, "copy_into", killed)
+        with pytest.raises(Killed):
+            migration.publish(writing=dying(migration))
+    chunk = json.loads(migration.events("publish.started")[0])["chunks"][0]
+    with migration.writing() as log:
+        finding = {"code": "value.suspect", "field": "email", "standing": True, "subject": "x"}
+        log.append("finding.raised", finding, sheet="patients", source_id=1, row_no=2, finding_id=1)
     held = threading.Event()
-    thread = threading.Thread(target=earlier)
-    thread.start()
+    earlier = threading.Thread(target=commit_slowly, args=(migration, chunk, held))
+    earlier.start()
     held.wait()
+    done = migration.publish()
+    earlier.join()
+    assert done.already == 3
+    assert (counts(target), migration.states()) == (ALL, {"published": 50})
+
+
+def commit_slowly(migration: Migration, chunk: dict[str, Any], held: threading.Event) -> None:
+    """The first chunk, patients 1 to 3, as a killed publisher's sender has it in the server."""
+    entry = LedgerEntry(
+        migration_id=migration.staging.migration_id,
+        chunk=1,
+        sheet="patients",
+        first_event=chunk["first_event"],
+        last_event=chunk["last_event"],
+        rows=3,
+        digest=bytes.fromhex(chunk["digest"]),
+        refused=(),
+        seal_size=1,
+        seal_root=b"",
+    )
+    digest = hashlib.sha256(b"patients1.csv").hexdigest()
+    with migration.connect() as connection, postgres.transaction(connection):
+        assert ledger.advisory_lock(connection, f"{SLUG}/chunk/0")
+        assert ledger.write(connection, entry)
+        for row in (1, 2, 3):
+            connection.execute(
+                "insert into users_user (id, legacy_id, username, first_name, last_name, date_of_birth, role)"
+                " values (%s, %s, %s, 'a', 'b', '1990-01-01', 'PATIENT')",
+                [row_id(SLUG, "patients", digest, row), f"P{row}", f"u{row}"],
+            )
+        held.set()
+        time.sleep(0.5)
+
+
+def test_without_its_lock_a_publisher_goes_no_further(migration: Migration, target: Connection) -> None:
+    """Where the connection that holds the lock is lost, another publisher may begin: this one ends."""
+
+    def lose(what: str, done: int, total: int | None) -> None:
+        if done == 11:
+            target.execute(
+                "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'"
+                " and database = (select oid from pg_database where datname = current_database())"
+            )
+
+    with pytest.raises(TenantUnavailable, match="known to be in"):
+        migration.publish(progress=lose)
+    assert counts(target)["clinical_data_prescription"] == 0
     migration.publish()
-    thread.join()
-    assert migration.states() == {"published": 50}
-    assert time.monotonic() > ended[0]
+    assert (counts(target), migration.states()) == (ALL, {"published": 50})
 
 
 def test_two_publishers_at_once(migration: Migration, target: Connection) -> None:

@@ -81,7 +81,9 @@ def test_what_is_read_back_is_what_was_staged(migration: Migration, target: Conn
     migration.publish()
     sealer = FieldSealer(migration.keyset, SLUG, "clinical_data_note", "note_text")
     reasons = FieldSealer(migration.keyset, SLUG, "clinical_data_note", "diagnosis")
-    rows = target.execute("select id, note_text, diagnosis, consulted_at, note_type from clinical_data_note order by id")
+    rows = target.execute(
+        "select id, note_text, diagnosis, consulted_at, note_type from clinical_data_note order by id"
+    )
     for n, (id_, text, diagnosis, when, kind) in enumerate(rows.fetchall(), start=1):
         source = clinical(14)["notes"][n - 1]
         assert id_ == row_id(SLUG, "notes", sha256(migration, "notes"), n)
@@ -106,7 +108,9 @@ def test_a_person_is_written_and_found_by_nhs_number(migration: Migration, targe
     assert (gender, role) == ("FEMALE", "PATIENT")
     opened = FieldSealer(migration.keyset, SLUG, "users_user", "nhs_number").open(sealed, id_.bytes)
     assert opened == b"9990000018"
-    names = {row[0] for row in target.execute("select username from users_user where email is null").fetchall()}
+    names = {
+        row[0] for row in target.execute("select username from users_user where email is null").fetchall()
+    }
     assert names == {"P2", "P4", "P6", "P8"}
 
 
@@ -119,7 +123,11 @@ def test_rows_hang_on_their_persons(migration: Migration, target: Connection) ->
         " join users_user as patient on patient.id = patient_id"
         " left join users_user as doctor on doctor.id = practitioner_id order by row.id"
     ).fetchall()
-    assert found[:3] == [("Drug 1 75mg", "P1", "P8", 28), ("Drug 2", "P2", None, 28), ("Drug 3 75mg", "P3", "P8", 28)]
+    assert found[:3] == [
+        ("Drug 1 75mg", "P1", "P8", 28),
+        ("Drug 2", "P2", None, 28),
+        ("Drug 3 75mg", "P3", "P8", 28),
+    ]
 
 
 def test_the_log_says_what_went_where(migration: Migration, target: Connection) -> None:
@@ -132,7 +140,11 @@ def test_the_log_says_what_went_where(migration: Migration, target: Connection) 
     assert [each["chunk"] for each in committed] == list(range(1, 19))
     entries = ledger.read(target, migration.staging.migration_id)
     for chunk, entry in zip(started["chunks"], entries, strict=True):
-        assert (entry.chunk, entry.digest.hex(), entry.rows) == (chunk["chunk"], chunk["digest"], chunk["count"])
+        assert (entry.chunk, entry.digest.hex(), entry.rows) == (
+            chunk["chunk"],
+            chunk["digest"],
+            chunk["count"],
+        )
         assert (entry.first_event, entry.last_event) == (chunk["first_event"], chunk["last_event"])
         assert (entry.seal_size, entry.refused) == (entries[0].seal_size, ())
     assert json.loads(migration.events("publish.finished")[0]) == {"run": 1, "published": 50, "refused": 0}
@@ -218,7 +230,13 @@ def test_a_shared_email_is_one_persons_username(migration: Migration, target: Co
     """Where a person let two patients share an email, the later goes by the legacy ID."""
     shared = [{**PATIENTS[0], "legacy_id": "P9", "nhs_number": ""}]
     source = migration.add("patients", shared)
-    finding = {"code": "patient.email_shared", "field": "email", "rule": "email", "standing": True, "subject": "x"}
+    finding = {
+        "code": "patient.email_shared",
+        "field": "email",
+        "rule": "email",
+        "standing": True,
+        "subject": "x",
+    }
     with migration.writing() as log:
         log.append("finding.raised", finding, sheet="patients", source_id=source, row_no=1, finding_id=1)
         decided = {"decision": "accept", "count": 1, "findings": "1"}
@@ -246,7 +264,9 @@ def test_the_tenants_own_people_are_referred_to(migration: Migration, target: Co
     assert target.execute("select patient_id from clinical_data_note").fetchall() == [(UUID(own),)]
 
 
-def test_processes_make_the_same_rows(migration: Migration, target: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_make_the_same_rows(
+    migration: Migration, target: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With processes of their own for sealing everything goes in as with this one."""
     monkeypatch.setattr(pipeline, "FEW_ROWS", 0)
     migration.approve()

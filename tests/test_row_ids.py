@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from uuid import RFC_4122, UUID
 
 import pytest
@@ -36,7 +37,7 @@ def test_ids_of_a_source_ascend_with_its_rows(
 ) -> None:
     """Rows in their order have ids in theirs, so a chunk's ids lie together."""
     ids = [row_id(tenant, sheet, sha256, number) for number in sorted(numbers)]
-    assert all(before.bytes < after.bytes for before, after in zip(ids, ids[1:], strict=False))
+    assert all(before.bytes < after.bytes for before, after in pairwise(ids))
 
 
 @given(st.lists(st.tuples(slugs, sheets, digests, rows), unique=True, max_size=30))

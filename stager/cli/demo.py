@@ -54,6 +54,7 @@ def demo(
     from stager.session import Session, Settings
 
     given = invocation(context)
+    _require_own_database()
     folder = _own_folder(Path.cwd() / out if out else _default_folder())
     files = _files_into(folder)
     _fresh_database()
@@ -167,17 +168,24 @@ def _files_into(folder: Path) -> list[Path]:
     return [Path(path.name) for path in files.values()]
 
 
+def _require_own_database() -> None:
+    """TenantUnavailable, before anything is changed, where a tenant of the person's own is called so, too."""
+    from stager.tenant import embedded
+
+    folder = embedded.data_folder(os.environ, SLUG)
+    if (folder / "data").exists() and not (folder / _MARK).exists():
+        raise TenantUnavailable(
+            f"the database in {folder} is not the demo's: a tenant of yours is called {SLUG}, too",
+            hint="give that tenant another slug, or set XDG_DATA_HOME to another folder",
+        )
+
+
 def _fresh_database() -> None:
-    """Remove the embedded server that an earlier demo made; never one of a person's own."""
+    """Remove the embedded server that an earlier demo made, and start another."""
     from stager.tenant import embedded
 
     folder = embedded.data_folder(os.environ, SLUG)
     if (folder / "data").exists():
-        if not (folder / _MARK).exists():
-            raise TenantUnavailable(
-                f"the database in {folder} is not the demo's: a tenant of yours is called {SLUG}, too",
-                hint="give that tenant another slug, or set XDG_DATA_HOME to another folder",
-            )
         embedded.Server(folder).stop()
         shutil.rmtree(folder)
     embedded.start(folder)

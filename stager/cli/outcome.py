@@ -25,6 +25,8 @@ def exit_code(error: BaseException, screen: Screen) -> int:
     """Say what happened and what to do next; the exit code that tells which kind it was."""
     if isinstance(error, typer.Exit):
         return error.exit_code
+    if isinstance(error, SystemExit):  # how typer ends after it has shown or installed its completion
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return interrupted(screen)
     if isinstance(error, StagerError):
@@ -51,7 +53,7 @@ def _tell(screen: Screen, what: str, hint: str) -> None:
 
 
 def _sentence(message: str) -> str:
-    return message.strip().rstrip(".").replace("\n", " ")
+    return message.strip().rstrip(".").replace("\n", " ").replace("Value error, ", "")
 
 
 def _command(error: typer.TyperException) -> str:

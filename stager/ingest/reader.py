@@ -11,11 +11,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from stager.errors import InputRefused, Where
+from stager.ingest.ahead import ahead
 from stager.ingest.blocks import Block, Placed, Rows, Span, check_account, spans_of
 from stager.ingest.grammar import Grammar, cells_of
 from stager.ingest.headers import ColumnMatch, recognise
@@ -77,7 +77,7 @@ class Source:
         transaction.
         """
         digest, at = hashlib.sha256(), 0
-        for block in _ahead(self._blocks()):
+        for block in ahead(self._blocks()):
             check_account(block, at)
             digest.update(block.data)
             at += block.byte_len
@@ -117,15 +117,6 @@ class Source:
         dated = {column.field for column in self.sheet.required if column.kind in (Kind.DATE, Kind.MOMENT)}
         date_at = next((column.position for column in self.columns if column.field in dated), None)
         return Grammar(self.delimiter, len(self.headers), self._survey.line_end, date_at)
-
-
-def _ahead(blocks: Iterator[Block]) -> Iterator[Block]:
-    """The blocks, the next one read in a thread of its own while the caller works on this one."""
-    with ThreadPoolExecutor(1, thread_name_prefix="stager-read") as reader:
-        coming = reader.submit(next, blocks, None)
-        while (block := coming.result()) is not None:
-            coming = reader.submit(next, blocks, None)
-            yield block
 
 
 def _changed(file_name: str) -> InputRefused:

@@ -13,6 +13,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -22,6 +23,9 @@ from stager.staging import Staging
 
 ROUND_TRIP = ("stager_row", "stager_line", "stager_code", "stager_reason")
 """The columns that are added; `stager_row` is "source:row" where the sheet has several files."""
+
+_RUN = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula."""
 
 _MARKED = r"^'+[=+\-@\t\r]"
 
@@ -87,13 +91,13 @@ def bytes_of(staging: Staging, source_id: int, byte_start: int, byte_len: int) -
 
 def _without_added(extra: str) -> str | None:
     own = {name: cell for name, cell in json.loads(extra).items() if name.strip() not in ROUND_TRIP}
-    shown = {name: cell[1:] if _is_marked(cell) else cell for name, cell in own.items()}
+    shown = {_unmarked(name): _unmarked(cell) for name, cell in own.items()}
     return json.dumps(shown, ensure_ascii=False, separators=(",", ":")) if shown else None
 
 
-def _is_marked(cell: str) -> bool:
+def _unmarked(cell: str) -> str:
     bare = cell.lstrip("'")
-    return bare != cell and bare[:1] in "=+-@\t\r" and bare != ""
+    return cell[1:] if bare != cell and bare[:1] in _RUN else cell
 
 
 def _reject_file(
@@ -101,7 +105,7 @@ def _reject_file(
     sheet: Sheet,
     source_id: int,
     encoding: str,
-    columns: list[dict[str, str]],
+    columns: list[dict[str, Any]],
     *,
     several: bool,
 ) -> RejectFile:
@@ -111,7 +115,13 @@ def _reject_file(
     writer.writerow([*(_safe(column["header"]) for column in own), *ROUND_TRIP])
     found = staging.frame("rejected_cells", {"table": sheet.table}, source_id=source_id)
     for row in found.iter_rows(named=True):
-        cells = _cells(staging, row, own, encoding)
+        if row["malformed"]:
+            cells = [_as_text(staging, row, encoding), *[""] * (len(own) - 1)]
+        else:
+            unknown = _unknown_cells(columns, row["extra"])
+            cells = [
+                row[each["column"]] or "" if each["column"] else unknown[each["position"]] for each in own
+            ]
         address = f"{source_id}:{row['row_no']}" if several else str(row["row_no"])
         reason = "; ".join(_reason(sheet, part) for part in row["reasons"])
         writer.writerow(
@@ -121,29 +131,24 @@ def _reject_file(
     return RejectFile(name, sheet.name, text.getvalue().encode("utf-8-sig"), found.height)
 
 
-def _cells(
-    staging: Staging, row: dict[str, str | int | None], own: list[dict[str, str]], encoding: str
-) -> list[str]:
-    """The record's cells; one that could not be parsed stands in the first, undecodable bytes as \\xNN."""
-    if row["malformed"]:
-        raw = bytes_of(
-            staging, int(row["source_id"] or 0), int(row["byte_start"] or 0), int(row["byte_len"] or 0)
-        )
-        text = raw.decode(encoding, "backslashreplace").rstrip("\r\n").replace("\0", "\\x00")
-        return [text, *[""] * (len(own) - 1)]
-    extra = json.loads(str(row["extra"])) if row["extra"] else {}
-    return [
-        str(row[column["column"]] or "") if column["column"] else extra.get(column["header"], "")
-        for column in own
-    ]
+def _as_text(staging: Staging, row: dict[str, Any], encoding: str) -> str:
+    """A record that could not be parsed, as far as it is text; undecodable bytes as \\xNN."""
+    raw = bytes_of(staging, row["source_id"], row["byte_start"], row["byte_len"])
+    return raw.decode(encoding, "backslashreplace").rstrip("\r\n").replace("\0", "\\x00")
+
+
+def _unknown_cells(columns: list[dict[str, Any]], extra: str | None) -> dict[int, str]:
+    """The cells of the columns that the sheet does not know, by position; their names may be stager's own."""
+    unknown = [column["position"] for column in columns if not column["column"]]
+    return dict(zip(unknown, json.loads(extra).values() if extra else [""] * len(unknown), strict=True))
 
 
 def _reason(sheet: Sheet, part: str) -> str:
-    code, field, rule = part.split("|")
+    code, field, rule = part.split("|", 2)
     column = f"{sheet.column(field).name}: " if field else ""
     return f"{column}{EXPLAINED[Code(code)]}{f' ({rule})' if rule else ''}"
 
 
 def _safe(cell: str) -> str:
     bare = cell.lstrip("'")
-    return f"'{cell}" if bare[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+    return f"'{cell}" if bare[:1] in _RUN else cell

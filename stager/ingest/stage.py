@@ -13,6 +13,8 @@ from stager import sql
 from stager.crypto.fingerprint import Fingerprinter
 from stager.crypto.merkle import Tree, leaf_hash
 from stager.event_log import EventLog
+from stager.ingest.ahead import ahead
+from stager.ingest.places import PlacesDigest
 from stager.ingest.reader import Block, Source
 from stager.ingest.rejects import is_round_trip, own_extra, restored
 from stager.sheets import REJECTING, Code, Sheet
@@ -62,6 +64,17 @@ class _Read:
     found: Normalised
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A block made ready to be written: frames as their tables take them, the block's bytes compressed."""
+
+    read: _Read
+    rows: pl.DataFrame
+    issues: pl.DataFrame
+    leaf: bytes
+    data: bytes
+
+
 def account_for(source: Source, rules: Rules, *, progress: Progress) -> SourceAccount:
     """The account that staging this file would give; writes nothing."""
     account = SourceAccount(source)
@@ -85,12 +98,20 @@ def stage(
         return SourceAccount(source, source_id=known[0][0], known_as=known[0][1])
     account = SourceAccount(source, source_id=staging.one("next_source"))
     _start(staging)
-    tree = Tree()
-    for block_no, read in enumerate(_read(source, account.source_id or 0, rules, progress)):
-        _count(account, read)
-        tree.append(leaf_hash(read.block.data))
-        _write_block(staging, source.sheet, account.source_id or 0, block_no, read, fingerprinter)
-    _register(staging, log, account, rules, tree.root())
+    tree, places = Tree(), PlacesDigest()
+    blocks = _read(source, account.source_id or 0, rules, progress)
+    for block_no, ready in enumerate(ahead(_made_ready(blocks, source.sheet, fingerprinter))):
+        _count(account, ready.read)
+        tree.append(ready.leaf)
+        places.add(ready.rows, ready.read.block.spans)
+        _write_block(staging, source.sheet, account.source_id or 0, block_no, ready)
+    bound = {
+        "content_root": tree.root().hex(),
+        "places": places.hexdigest(),
+        "rules_digest": told_digest(fingerprinter, rules.to_json()),
+        "mapping_digest": told_digest(fingerprinter, source.mapping.to_json() if source.mapping else None),
+    }
+    _register(staging, log, account, rules, bound)
     _write_events(staging, log, source.sheet, account)
     return account
 
@@ -128,16 +149,32 @@ def _start(staging: Staging) -> None:
     staging.run("start_changes")
 
 
-def _write_block(
-    staging: Staging, sheet: Sheet, source_id: int, block_no: int, read: _Read, fingerprinter: Fingerprinter
-) -> None:
-    cells = read.cells.with_columns(fingerprint=_fingerprints(sheet, read.cells, fingerprinter))
-    spans = read.block.spans.with_columns(source_id=pl.lit(source_id, dtype=pl.Int32))
+def _made_ready(blocks: Iterator[_Read], sheet: Sheet, fingerprinter: Fingerprinter) -> Iterator[_Ready]:
+    for read in blocks:
+        yield _Ready(
+            read=read,
+            rows=read.cells.with_columns(fingerprint=fingerprints(sheet, read.cells, fingerprinter)),
+            issues=_with_subjects(read, fingerprinter),
+            leaf=leaf_hash(read.block.data),
+            data=pa.Codec("zstd", 1).compress(read.block.data, asbytes=True),
+        )
+
+
+def _write_block(staging: Staging, sheet: Sheet, source_id: int, block_no: int, ready: _Ready) -> None:
+    block = ready.read.block
     filled = {
-        "add_rows": ("block_cells", cells, {"table": sheet.table, "fields": sql.identifiers(sheet.fields)}),
-        "add_spans": ("block_spans", spans, {}),
-        "add_issues": ("block_issues", _with_subjects(read, fingerprinter), {}),
-        "add_changes": ("block_changes", read.found.changes, {}),
+        "add_rows": (
+            "block_cells",
+            ready.rows,
+            {"table": sheet.table, "fields": sql.identifiers(sheet.fields)},
+        ),
+        "add_spans": (
+            "block_spans",
+            block.spans.with_columns(source_id=pl.lit(source_id, dtype=pl.Int32)),
+            {},
+        ),
+        "add_issues": ("block_issues", ready.issues, {}),
+        "add_changes": ("block_changes", ready.read.found.changes, {}),
     }
     for step, (name, frame, places) in filled.items():
         if frame.height:
@@ -147,13 +184,13 @@ def _write_block(
         "add_block",
         source_id=source_id,
         block_no=block_no,
-        byte_start=read.block.byte_start,
-        byte_len=read.block.byte_len,
-        data=pa.Codec("zstd", 1).compress(read.block.data, asbytes=True),
+        byte_start=block.byte_start,
+        byte_len=block.byte_len,
+        data=ready.data,
     )
 
 
-def _fingerprints(sheet: Sheet, cells: pl.DataFrame, fingerprinter: Fingerprinter) -> pl.Series:
+def fingerprints(sheet: Sheet, cells: pl.DataFrame, fingerprinter: Fingerprinter) -> pl.Series:
     """Over every cell with its length, absent and empty alike, and what the file's unknown columns hold."""
     texts = [pl.col(name).fill_null("") for name in sheet.fields]
     texts.append(own_extra(pl.col("extra")).fill_null(""))
@@ -183,8 +220,13 @@ def _cell(cells: pl.DataFrame, name: str) -> pl.Expr:
     return pl.col(name).fill_null("") if name in cells.columns else pl.lit("")
 
 
+def told_digest(fingerprinter: Fingerprinter, told: str | None) -> str | None:
+    """A keyed digest, in hex, of a source's rules or mapping, which may hold a practice's own words."""
+    return None if told is None else fingerprinter.one(b"stager/told/1\0" + told.encode()).hex()
+
+
 def _register(
-    staging: Staging, log: EventLog, account: SourceAccount, rules: Rules, content_root: bytes
+    staging: Staging, log: EventLog, account: SourceAccount, rules: Rules, bound: dict[str, str | None]
 ) -> None:
     source, source_id = account.source, account.source_id
     mapping = source.mapping.to_json() if source.mapping else None
@@ -196,7 +238,6 @@ def _register(
         "evidence": source.evidence,
         "delimiter": source.delimiter,
         "newline": source.newline,
-        "content_root": content_root.hex(),
     }
     columns = [
         {"position": match.position, "header": match.header, "column": match.field, "how": match.how}
@@ -210,12 +251,14 @@ def _register(
         columns=json.dumps(columns, ensure_ascii=False),
         mapping=mapping,
         rules=rules.to_json(),
+        content_root=bound["content_root"],
         **known,
     )
     counts = {"rows": account.rows, "malformed": account.malformed, "blank": account.blank}
     detail = {
         "file": source.file_name,
         **known,
+        **bound,
         **counts,
         "rules_version": RULES_VERSION,
         "mapped": mapping is not None,
@@ -232,17 +275,25 @@ def _write_events(staging: Staging, log: EventLog, sheet: Sheet, account: Source
     staging.run("find_raised", last=staging.one("last_finding"), **about)
     log.append_rows("row.accepted", "accepted_row")
     log.append_rows("row.rejected", "rejected_row")
-    log.append_rows("finding.raised", "raised_finding")
+    raised = log.append_rows("finding.raised", "raised_finding")
     for kind, name, rule, count, rows in staging.rows("changed_sets"):
         detail = {"field": name, "rule": rule, "count": count, "rows": rows}
         log.append(kind, detail, sheet=sheet.name, source_id=account.source_id)
     if is_round_trip(account.source.headers):
-        _supersede(staging, log, sheet, account)
+        _supersede(staging, log, sheet, account, raised)
 
 
-def _supersede(staging: Staging, log: EventLog, sheet: Sheet, account: SourceAccount) -> None:
-    """Rows of a corrected file take the place of those that they say they correct."""
-    staging.run("find_superseded", {"table": sheet.table}, sheet=sheet.name, source_id=account.source_id)
+def _supersede(staging: Staging, log: EventLog, sheet: Sheet, account: SourceAccount, raised: int) -> None:
+    """Rows of a corrected file take the place of those that they say they correct.
+
+    Where that row is published, excluded by a person or not to be found, nobody but a person can say
+    whether the record is one too many: it is held. raised: findings of this file so far.
+    """
+    about = {"sheet": sheet.name, "source_id": account.source_id}
+    staging.run("find_corrected", {"table": sheet.table}, **about)
+    staging.run("find_superseded", sheet=sheet.name)
     staging.run("find_superseded_findings")
+    staging.run("find_contested", last=staging.one("last_finding") + raised, **about)
     log.append_rows("row.superseded", "superseded_row")
     log.append_rows("finding.closed", "superseded_finding")
+    log.append_rows("finding.raised", "contested_row")

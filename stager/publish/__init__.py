@@ -10,6 +10,6 @@ recording    what became of it, as events
 reencrypt    protected fields under the newest key
 """
 
-from stager.publish.publishing import Published, publish
+from stager.publish.publishing import CHUNK_ROWS, Published, publish
 
-__all__ = ["Published", "publish"]
+__all__ = ["CHUNK_ROWS", "Published", "publish"]

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import wait
+from pathlib import Path
 
 import polars as pl
 
@@ -116,7 +117,7 @@ def _no_values_in_errors(part: RowsToSend) -> Iterator[None]:
         raise
     except Exception as error:
         last = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{os.path.basename(last.filename)}:{last.lineno}"
+        place = f"{Path(last.filename).name}:{last.lineno}"
         told = StagerError(
             f"rows could not be made ready ({type(error).__name__} at {place})", where=Where(sheet=part.sheet)
         )

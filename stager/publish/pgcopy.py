@@ -56,3 +56,14 @@ def _neighbours(rows: Iterable[int]) -> Iterator[tuple[int, int]]:
         first = last = row
     if first >= 0:
         yield first, last
+
+
+def fields_of(tuple_: bytes) -> list[bytes | None]:
+    """The fields of one tuple; None is NULL."""
+    at, fields = _COUNT.size, []
+    for _ in range(_COUNT.unpack_from(tuple_, 0)[0]):
+        length = _LENGTH.unpack_from(tuple_, at)[0]
+        at += _LENGTH.size
+        fields.append(None if length < 0 else tuple_[at : at + length])
+        at += max(length, 0)
+    return fields

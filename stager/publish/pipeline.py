@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -84,11 +85,25 @@ def encoding(
     # Begun afresh, not forked: a copy of this process would hold its connections and its locks.
     pool = ProcessPoolExecutor(count, get_context("spawn"), start_worker, (keyset, tenant, profile))
     try:
-        for _ in range(count):
-            pool.submit(os.getpid)
+        with _interrupts_held():
+            for _ in range(count):
+                pool.submit(os.getpid)
         yield lambda part: pool.submit(encode_in_worker, part)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Processes begun inside are never interrupted, not even before their first line: Ctrl-C is answered here.
+
+    It reaches every process of the terminal, and one that is about to start would end in a traceback.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -130,7 +130,7 @@ def _carry_out(
 
 @contextmanager
 def _lock_held(connect: Callable[[], Connection], tenant: Tenant, profile: Profile) -> Iterator[Connection]:
-    """A connection to the right database, fit for the profile, whose open transaction holds the tenant's lock."""
+    """A connection to the right database, alike to its profile, whose transaction holds the tenant's lock."""
     control = connect()
     try:
         prove_tenant(control, tenant.slug)

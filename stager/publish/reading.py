@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import polars as pl
 
 from stager.errors import IntegrityFailed, Where
 from stager.publish.chunks import Chunk
 from stager.publish.encoding import RowsToSend
-from stager.publish.own_ids import Drawn, OwnIds
+from stager.publish.own_ids import Drawn
 from stager.publish.people_ids import PeopleIds
 from stager.publish.refusals import Place, Refusal
 from stager.publish.target_rows import PATIENT, PRACTITIONER, SHARES_EMAIL, needed_fields
@@ -37,11 +38,17 @@ class ReadChunk:
     present: Drawn = field(default_factory=Drawn)
 
 
+class GivesIds(Protocol):
+    """What gives rows their ids: `OwnIds` when they go, what was kept when they are looked at again."""
+
+    def give(self, part: Slice, rows: pl.DataFrame) -> tuple[pl.DataFrame, Drawn]: ...
+
+
 class ChunkReader:
     """Reads the chunks of one run. The run's rows stand in the temporary tables `plan` and `chunk_row`."""
 
     def __init__(
-        self, staging: Staging, profile: Profile, people: PeopleIds, own: OwnIds, chunk_rows: int
+        self, staging: Staging, profile: Profile, people: PeopleIds, own: GivesIds, chunk_rows: int
     ) -> None:
         self._staging, self._profile = staging, profile
         self._people, self._own = people, own

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 
 import polars as pl
 
 from stager.event_log import EventLog, compact
 from stager.publish.chunks import Run
+from stager.publish.own_ids import Drawn
 from stager.publish.refusals import Refusal
 from stager.publish.runs import without
 from stager.publish.sending import Sent
@@ -48,7 +50,18 @@ def _detail(run: Run, sent: Sent) -> dict[str, object]:
         "count": chunk.count - len(sent.refused),
         "refused": [refusal.address for refusal in sent.refused] or None,
         "digest": chunk.digest,
+        "drawn": drawn_digest(drawn.rows for drawn in sent.drawn),
     }
+
+
+def drawn_digest(drawn: Iterable[pl.DataFrame]) -> str | None:
+    """SHA-256 in hex over a chunk's drawn ids with the rows they went to; None where none was drawn.
+
+    drawn: row_no, target_table, target_id.
+    """
+    rows = sorted(row for frame in drawn for row in frame.select(*Drawn().rows.columns).iter_rows())
+    text = "".join(f"{row_no} {table} {target_id}\n" for row_no, table, target_id in rows)
+    return hashlib.sha256(b"stager/drawn/1\0" + text.encode()).hexdigest() if rows else None
 
 
 def _raise_findings(staging: Staging, log: EventLog, profile: Profile, told: Sequence[Sent]) -> None:

@@ -84,7 +84,9 @@ class _SentBefore(Exception):
     """The ledger has the chunk already: what this transaction wrote is to be rolled back."""
 
 
-def send(connection: Connection, to: Destination, read: ReadChunk, encoded: Encoded, slot: int | None) -> Sent:
+def send(
+    connection: Connection, to: Destination, read: ReadChunk, encoded: Encoded, slot: int | None
+) -> Sent:
     """Send one chunk. slot: which sender's lock to hold; None where the caller's transaction holds all.
 
     Raises TenantUnavailable where the connection or the server fails (whether it was committed, the ledger
@@ -198,7 +200,11 @@ class _Sending:
         chunk = self.read.chunk
         kept = lineage_rows(chunk.sheet, self.to.sha256[chunk.source_id], rows.table, row_nos, ids)
         lineage.write_lineage(self.connection, kept)
-        columns = {"row_no": row_nos.cast(pl.Int32), "target_table": [rows.table] * ids.len(), "target_id": ids}
+        columns = {
+            "row_no": row_nos.cast(pl.Int32),
+            "target_table": [rows.table] * ids.len(),
+            "target_id": ids,
+        }
         return Drawn(pl.DataFrame(columns, schema=Drawn().rows.schema))
 
 

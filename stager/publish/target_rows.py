@@ -85,13 +85,16 @@ def unwritable(table: TargetTable, rows: pl.DataFrame) -> dict[str, list[int]]:
     return found
 
 
-def table_batch(table: TargetTable, rows: pl.DataFrame, sealing: Sealing) -> pa.RecordBatch:
-    """The rows as the table's columns, the id first, in the rows' order."""
+def table_batch(
+    table: TargetTable, rows: pl.DataFrame, sealing: Sealing, columns: Sequence[TargetColumn] | None = None
+) -> pa.RecordBatch:
+    """The rows as the table's columns, the id first, in the rows' order. columns: only these of them."""
+    wanted = table.columns if columns is None else columns
     own = own_ids(table, rows)
     ids = bound_ids(table, own)
     arrays = [_ids(own, table.id_kind.type)]
-    arrays += [_column(table, column, rows, ids, sealing) for column in table.columns]
-    return pa.RecordBatch.from_arrays(arrays, names=list(table.column_names))
+    arrays += [_column(table, column, rows, ids, sealing) for column in wanted]
+    return pa.RecordBatch.from_arrays(arrays, names=[table.id_column, *(column.name for column in wanted)])
 
 
 def _column(
@@ -104,7 +107,7 @@ def _column(
     if column.index_of is not None:
         return pa.array(sealing.indexed(table, column, rows[column.index_of]), pa.large_binary())
     if column.protect is not Protect.NONE:
-        sealed = sealing.sealed(table, column, _text(column, rows), ids)
+        sealed = sealing.sealed(table, column, text_of(column, rows), ids)
         return _bytes_or_text(sealed, column.base_type)
     written = _written(column, rows)
     if column.absent is not None:
@@ -120,14 +123,14 @@ def _written(column: TargetColumn, rows: pl.DataFrame) -> pl.Series:
     if column.values:
         words = [word for word, _ in column.values]
         meant = pl.Series([_constant(value) for _, value in column.values], dtype=kind)
-        return _text(column, rows).replace_strict(words, meant, default=None, return_dtype=kind)
+        return text_of(column, rows).replace_strict(words, meant, default=None, return_dtype=kind)
     if kind == pl.String:
-        return _text(column, rows)
+        return text_of(column, rows)
     return rows[str(column.field)].cast(kind, strict=False)
 
 
-def _text(column: TargetColumn, rows: pl.DataFrame) -> pl.Series:
-    """The column's values as text."""
+def text_of(column: TargetColumn, rows: pl.DataFrame) -> pl.Series:
+    """The column's values as text: what a protected column seals."""
     if column.derived is Derived.USERNAME:
         return rows.select(
             pl.when(pl.col(SHARES_EMAIL)).then("legacy_id").otherwise(pl.coalesce("email", "legacy_id"))

@@ -18,14 +18,18 @@ _KEYS = ("legacy_id", "nhs_number", "email", "first_name", "last_name", "date_of
 
 
 def gather_people(staging: Staging, index: BlindIndex | None, references: pl.DataFrame) -> None:
-    """Fill the temporary tables `person` and `person_key`.
+    """Fill the temporary tables `person`, `person_key` and `person_number`.
 
     index: the tenant's blind index, None where no tenant was read. references: frame with `digits`.
     """
     staged = _staged_people(staging)
     known = _known_indexes(index, [staged["nhs_number"], references["digits"]])
-    with staging.lent(staged_person=staged, known_index=known):
+    staging.run("find_successors")
+    with staging.lent(
+        staged_person=staged, tenants_person=_tenants_people(staging, known), wanted=references
+    ):
         staging.run("gather_people")
+        staging.run("gather_numbers")
     staging.run("gather_keys")
 
 
@@ -45,8 +49,25 @@ def _staged_people(staging: Staging) -> pl.DataFrame:
     return pl.concat(parts) if parts else _keys_of(_NOBODY)
 
 
+def _tenants_people(staging: Staging, known: pl.DataFrame) -> pl.DataFrame:
+    """The tenant's own people with their keys read as the staged ones' are.
+
+    Whose index nobody's digits give has a number all the same, and another one: `number` says so.
+    """
+    index = pl.col("nhs_index")
+    people = staging.frame("tenant_people").with_columns(nhs_index=pl.when(index.bin.size() > 0).then(index))
+    return people.join(known, on="nhs_index", how="left").select(
+        "target_id",
+        "role",
+        legacy_id=pl.col("legacy_id").str.strip_chars(),
+        email=pl.col("email").str.strip_chars().str.to_lowercase(),
+        nhs_number=pl.col("digits"),
+        number=pl.coalesce("digits", pl.lit("index:") + index.bin.encode("hex")),
+    )
+
+
 def _keys_of(values: pl.DataFrame) -> pl.DataFrame:
-    first, last = fold_name(pl.col("first_name")), fold_name(pl.col("last_name"))
+    first, last = (_known_name(fold_name(pl.col(name))) for name in ("first_name", "last_name"))
     return values.select(
         "source_id",
         "row_no",
@@ -58,6 +79,11 @@ def _keys_of(values: pl.DataFrame) -> pl.DataFrame:
         date_of_birth=pl.col("date_of_birth"),
         role=pl.col("role"),
     )
+
+
+def _known_name(folded: pl.Expr) -> pl.Expr:
+    """NULL for a name without a letter or digit: a blank matches nothing, neither does a dash."""
+    return pl.when(folded != "").then(folded)
 
 
 _NOBODY = pl.DataFrame(

@@ -59,7 +59,7 @@ def reconcile(
     gather_people(staging, index, references)
     _judge(staging, references)
     progress("linking rows")
-    for step in ("find_people_linked", "find_links", "new_links", "lost_links"):
+    for step in ("find_links", "known_links", "new_links", "lost_links"):
         staging.run(step)
     progress("checking rows")
     _want_findings(staging, references, digester, whole=whole)
@@ -95,17 +95,30 @@ def _find_scope(staging: Staging) -> bool:
 
 
 def _gather_references(staging: Staging) -> pl.DataFrame:
-    staging.run("start_references")
+    for step in (
+        "find_people_linked",
+        "find_practitioners_decided",
+        "start_references",
+        "start_decided_references",
+    ):
+        staging.run(step)
     for sheet in _CLINICAL:
         practitioner = "cells.practitioner_ref" if sheet.of_kind(Kind.PRACTITIONER) else "null"
-        staging.fill(
-            "reference",
-            "gather_references", {"table": sheet.table, "practitioner": practitioner}, sheet=sheet.name
-        )
-    for field in ("patient_ref", "practitioner_ref"):
-        staging.run("correct_references", {"field": sql.identifier(field)}, field=field)
+        places = {"table": sheet.table, "practitioner": practitioner}
+        staging.fill("reference", "gather_references", places, sheet=sheet.name)
+        staging.fill("decided_reference", "gather_decided_references", {"table": sheet.table})
+    _complete(staging, "reference", "patient_ref", "practitioner_ref")
+    _complete(staging, "decided_reference", "patient_ref")
     raw = staging.frame("distinct_references")["raw"].sort()
     return read_references(raw, _ANY_RULES)
+
+
+def _complete(staging: Staging, table: str, *fields: str) -> None:
+    """Lay people's corrections over the references, and the mappings' constants under them."""
+    for field in fields:
+        places = {"table": table, "field": sql.identifier(field)}
+        staging.run("correct_references", places, field=field)
+        staging.run("fill_references", places, path=f"$.constants.{field}")
 
 
 def _judge(staging: Staging, references: pl.DataFrame) -> None:
@@ -127,9 +140,10 @@ def _want_findings(staging: Staging, references: pl.DataFrame, digester: Digeste
     )
     with staging.lent(subjects=subjects, offered=offer_suggestions(staging)):
         staging.fill("wanted_finding", "want_patient_findings")
+        staging.fill("wanted_finding", "want_findings_of_people_linked")
         staging.fill("wanted_finding", "want_practitioner_findings")
         staging.run("add_suggestions")
-    _want_before_birth(staging)
+    _want_before_birth(staging, digester)
     for sheet in SHEETS:
         staging.fill("wanted_finding", "want_repeats", {"table": sheet.table}, sheet=sheet.name, whole=whole)
     if whole:
@@ -137,7 +151,7 @@ def _want_findings(staging: Staging, references: pl.DataFrame, digester: Digeste
             staging.fill("wanted_finding", step)
 
 
-def _want_before_birth(staging: Staging) -> None:
+def _want_before_birth(staging: Staging, digester: Digester) -> None:
     staging.run("start_dated")
     for sheet in _CLINICAL:
         staging.run("rows_in_scope", sheet=sheet.name)
@@ -147,7 +161,12 @@ def _want_before_birth(staging: Staging) -> None:
             dated = values.select("source_id", "row_no", day=_local_day(sheet, part.rules)).drop_nulls()
             with staging.lent(dated_slice=dated):
                 staging.fill("dated", "dated_rows", sheet=sheet.name, field=column.field)
-    staging.fill("wanted_finding", "want_before_birth")
+    staging.run("find_before_birth")
+    days = staging.frame("days_before_birth")["day"]
+    digests = [digest.hex() for digest in digester([day.encode() for day in days.to_list()])]
+    named = pl.DataFrame({"day": days, "subject": digests}, schema={"day": pl.String, "subject": pl.String})
+    with staging.lent(digests=named):
+        staging.fill("wanted_finding", "want_before_birth")
 
 
 def _local_day(sheet: Sheet, rules: Rules) -> pl.Expr:

@@ -65,7 +65,7 @@ def _take_snapshot(workspace: Workspace, doors: Doors, log: EventLog, slug: str)
     own = found.filter(~pl.col("target_id").is_in(pl.Series(sorted(ours), dtype=pl.String).implode())).sort(
         "target_id"
     )
-    digest = workspace.fingerprinter.one(_lines(own)).hex()
+    digest = workspace.fingerprinter.one(people.lines(own)).hex()
     known = staging.rows("last_snapshot")
     if known and known[0][0] == digest:
         return
@@ -73,11 +73,6 @@ def _take_snapshot(workspace: Workspace, doors: Doors, log: EventLog, slug: str)
         staging.run("forget_snapshot")
         staging.run("keep_snapshot")
     log.append("tenant.snapshotted", {"people": own.height, "digest": digest})
-
-
-def _lines(own: pl.DataFrame) -> bytes:
-    hexed = own.with_columns(pl.col("nhs_index").bin.encode("hex"))
-    return hexed.write_csv().encode()
 
 
 def _our_people(staging: Staging, connection: Connection, profile: Profile, slug: str) -> set[str]:

@@ -85,7 +85,7 @@ def rows(
     ]
     given = {"sheet": sheet, "state": state, "code": code}
     places = {"conditions": " and ".join(conditions) or "true"}
-    parameters = {name: value for name, value in given.items() if value}
+    parameters: dict[str, Any] = {name: value for name, value in given.items() if value}
     for batch in staging.batches("rows_as_they_stand", places, **parameters):
         for row in batch.to_pylist():
             yield _row_line(row, slug)

@@ -6,7 +6,7 @@ prints; long work reports through `progress`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -16,10 +16,10 @@ from stager.approvals import Approval, approve, cut_plan
 from stager.crypto import keystore, places
 from stager.crypto.keyset import KeyDescription
 from stager.decisions import Choice, Finding
-from stager.errors import StagingUnavailable
+from stager.errors import StagingUnavailable, UsageError
 from stager.ingest.rejects import RejectFile, reject_files
 from stager.ingest.stage import SourceAccount
-from stager.publish import Published, publish
+from stager.publish import CHUNK_ROWS, Published, publish
 from stager.publish.reencrypt import Reencrypted, reencrypt
 from stager.reconcile import Outcome
 from stager.session import intake, linking, reading
@@ -63,7 +63,7 @@ class Session:
         dry_run: bool = False,
         progress: Progress = silent,
     ) -> list[SourceAccount]:
-        """Stage files, all or none; dry, only their accounts. Raises InputRefused for a file that cannot be."""
+        """Stage files, all or none; dry, only their accounts. InputRefused for a file that cannot."""
         sources, _ = intake.open_sources(files, told, self.settings.cwd)
         if dry_run:
             known, now = self.doors.known(tenant), self.settings.clock()
@@ -106,7 +106,14 @@ class Session:
         """Decide findings, all alike, as one event, and link and check anew what that changes; its seq."""
         workspace = self._open()
         with workspace.writing(actor) as log:
-            seq = decisions.decide(workspace.staging, log, findings, choice, index=self._index(workspace))
+            seq = decisions.decide(
+                workspace.staging,
+                log,
+                findings,
+                choice,
+                digest=workspace.fingerprinter.one,
+                index=self._index(workspace),
+            )
             linking.link(workspace, self.doors, log, workspace.tenant_slug(None), silent, look=False)
         return seq
 
@@ -159,6 +166,7 @@ class Session:
             connect=lambda: self.doors.connect(tenant),
             expected_plan=expected_plan,
             dry_run=dry_run,
+            chunk_rows=_chunk_rows(self.settings.environ),
             progress=progress,
         )
 
@@ -243,3 +251,13 @@ class Session:
         if slug and linking.standing_snapshot(workspace.staging):
             return linking.indexer(self.doors, slug)
         return None
+
+
+def _chunk_rows(environ: Mapping[str, str]) -> int:
+    """How many rows go to the tenant in one transaction at most: STAGER_CHUNK_ROWS, where it is set."""
+    told = environ.get("STAGER_CHUNK_ROWS", "") or str(CHUNK_ROWS)
+    if not (told.isascii() and told.isdecimal() and 1 <= len(told) <= 7 and int(told)):
+        raise UsageError(
+            f"STAGER_CHUNK_ROWS is {told!r}", hint=f"set it to a number of rows, or unset it for {CHUNK_ROWS}"
+        )
+    return int(told)

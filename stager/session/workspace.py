@@ -14,8 +14,8 @@ from stager.crypto.places import key_folder
 from stager.crypto.signing import Signer
 from stager.crypto.staging_key import StagingKey, staging_key
 from stager.errors import IntegrityFailed, UsageError
-from stager.event_log import EventLog, Seal, last_seal
-from stager.projections import fold, standing
+from stager.event_log import EventLog, last_seal
+from stager.projections import catch_up, fold, standing
 from stager.session.settings import Settings
 from stager.staging import DEFAULT_MEMORY, Staging
 
@@ -23,23 +23,33 @@ from stager.staging import DEFAULT_MEMORY, Staging
 class Workspace:
     """One open staging file, the keys that belong to it, and where the keys are kept."""
 
-    def __init__(self, settings: Settings, staging: Staging, key: StagingKey, keys: Path) -> None:
+    def __init__(
+        self, settings: Settings, staging: Staging, key: StagingKey, keys: Path, *, checked: bool = True
+    ) -> None:
         self.settings = settings
         self.staging = staging
         self.keys = keys
         migration = staging.migration_id
         self.fingerprinter = Fingerprinter(key.fingerprint_key(migration))
-        self._signer = Signer(key.signing_seed(migration))
-        self._check_head()
+        self.signer = Signer(key.signing_seed(migration))
+        if checked:
+            self._check_head()
+            catch_up(staging)
 
     @classmethod
-    def open(cls, settings: Settings, *, create: bool) -> tuple[Workspace, StagingKey]:
-        """Open the staging file, made where `create` says so; with the key that opened it."""
+    def open(
+        cls, settings: Settings, *, create: bool, checked: bool = True
+    ) -> tuple[Workspace, StagingKey]:
+        """Open the staging file, made where `create` says so; with the key that opened it.
+
+        checked: held against the seal kept beside the keys, and its projections brought up to its log;
+        not where the whole of it is to be verified as it is.
+        """
         key = staging_key(settings.environ)
         memory = settings.environ.get("STAGER_MEMORY", DEFAULT_MEMORY)
         staging = Staging.open(settings.cwd / settings.staging, key.file_key(), create=create, memory=memory)
         try:
-            return cls(settings, staging, key, key_folder(settings.environ)), key
+            return cls(settings, staging, key, key_folder(settings.environ), checked=checked), key
         except BaseException:
             staging.close()
             raise
@@ -50,7 +60,7 @@ class Workspace:
     @contextmanager
     def writing(self, actor: str) -> Iterator[EventLog]:
         """One command: its facts, events, projections and seal, all or nothing."""
-        with self.staging.transaction():
+        with self.staging.transaction(committed=self._keep_head):
             log = EventLog(self.staging, actor, self.settings.clock)
             before = log.head
             if before == 0:
@@ -58,9 +68,7 @@ class Workspace:
             yield log
             fold(self.staging)
             void_changed(self.staging, log, before)
-            seal = log.seal(self._signer)
-        if seal:
-            heads.write(self.keys, self.staging.migration_id, self._head(seal))
+            log.seal(self.signer)
 
     def bind(self, log: EventLog, slug: str | None) -> None:
         """Bind the migration to a tenant the first time one is named; refuse another one later."""
@@ -80,13 +88,16 @@ class Workspace:
         return named or standing(self.staging, "tenant")
 
     def _open_migration(self, log: EventLog) -> None:
-        public_key = self._signer.public_key.hex()
+        public_key = self.signer.public_key.hex()
         self.staging.set_fact("public_key", public_key)
         detail = {"migration_id": self.staging.migration_id, "public_key": public_key, "stager": __version__}
         log.append("migration.opened", detail)
 
-    def _head(self, seal: Seal) -> heads.Head:
-        return heads.Head(seal.size, seal.root, seal.digest(), self._signer.public_key)
+    def _keep_head(self) -> None:
+        """Keep the last seal beside the keys, before the checkpoint: a log lost after a kill is noticed."""
+        if seal := last_seal(self.staging):
+            head = heads.Head(seal.size, seal.root, seal.digest(), self.signer.public_key)
+            heads.write(self.keys, self.staging.migration_id, head)
 
     def _check_head(self) -> None:
         """A file older than the seal kept beside the keys was rolled back, or lost the end of its log."""
@@ -97,7 +108,9 @@ class Workspace:
         if not found or found[0][0] != kept.root:
             last = last_seal(self.staging)
             raise IntegrityFailed(
-                f"the staging file is older than its last seal, or was altered: {kept.size} events were sealed, "
-                f"{last.size if last else 0} are here",
-                hint="bring back the latest copy of the staging file",
+                "the staging file is older than its last seal, or was altered: "
+                f"{kept.size} events were sealed, {last.size if last else 0} are here",
+                hint="bring back the latest copy of the staging file; where it is lost, move "
+                f"{self.keys / heads.FOLDER / self.staging.migration_id}.json aside: what was published "
+                "the tenant's ledger knows, what was decided since is to be decided again",
             )

@@ -62,18 +62,30 @@ where (patient_source is null or patient.row_no is not null)
 
 -- name: plan_sources
 select netstring(source_id) || netstring(sha256) || netstring(content_root) || netstring(rules)
-from source order by source_id;
+from source where source_id in (select source_id from plan) order by source_id;
 
 -- name: plan_lines
+-- What is published of each row depends on its record, its links, the values typed in for its cells (by the
+-- keyed digests of their events), and whether its email may be its username.
 select netstring(plan.sheet) || netstring(plan.source_id) || netstring(plan.row_no) || netstring(print.detail)
     || netstring(plan.patient_source) || netstring(plan.patient_row) || netstring(plan.patient_person)
     || netstring(plan.practitioner_source) || netstring(plan.practitioner_row) || netstring(plan.practitioner_person)
-    || netstring(made.decisions) as line
+    || netstring(typed.cells) || case when sharing.row_no is null then '' else 'shares email' end as line
 from plan
 join event as print on print.kind in ('row.accepted', 'row.rejected')
     and print.source_id = plan.source_id and print.row_no = plan.row_no
 left join (
-    select source_id, row_no, string_agg(seq || ' ' || decision, ',' order by seq, finding_id) as decisions
-    from decision where undone_seq is null group by 1, 2
-) as made on made.source_id = plan.source_id and made.row_no = plan.row_no
+    select source_id, row_no, string_agg(field || ' ' || cell, ',' order by field) as cells
+    from (
+        select decision.source_id, decision.row_no, decision.field,
+            arg_max(json_extract_string(event.detail, '$.value_digest'), decision.seq) as cell
+        from decision join event on event.seq = decision.seq
+        where decision.correction_id is not null and decision.undone_seq is null group by 1, 2, 3
+    )
+    group by source_id, row_no
+) as typed on typed.source_id = plan.source_id and typed.row_no = plan.row_no
+left join (
+    select distinct source_id, row_no from decision
+    where code = 'patient.email_shared' and decision in ('accept', 'keep_both') and undone_seq is null
+) as sharing on sharing.source_id = plan.source_id and sharing.row_no = plan.row_no
 order by plan.source_id, plan.row_no;

@@ -83,27 +83,62 @@ from (
 group by code, field, rule
 order by code, field, rule;
 
--- name: find_superseded
--- "stager_row" is a row of the sheet's only earlier source, or "source:row" where it had more.
-create or replace temp table superseded_row as
-with said as (
-    select cells.source_id || ':' || cells.row_no as by_row, json_extract_string(extra, '$.stager_row') as old
+-- name: find_corrected
+-- What each record of a reject file that came back says it corrects: a row of the sheet's first source, which
+-- was the only one when a bare number was written, or "source:row". It must stand in the line that is said; where
+-- a correction has taken its place already, that one is meant.
+create or replace temp table corrected_row as
+with recursive said as (
+    select cells.source_id, cells.row_no, json_extract_string(extra, '$.stager_row') as old,
+        try_cast(json_extract_string(extra, '$.stager_line') as integer) as line
     from {table} as cells where cells.source_id = $source_id and extra is not null
 ),
-meant as (
-    select by_row,
+named as (
+    select source_id, row_no, line,
         case when contains(old, ':') then try_cast(split_part(old, ':', 1) as integer)
-             else (select any_value(source_id) from source where sheet = $sheet and source_id < $source_id
-                   having count(*) = 1) end as source_id,
-        try_cast(case when contains(old, ':') then split_part(old, ':', 2) else old end as integer) as row_no
-    from said
+             else (select min(source_id) from source where sheet = $sheet and source_id < $source_id) end as old_source,
+        try_cast(case when contains(old, ':') then split_part(old, ':', 2) else old end as integer) as old_row
+    from said where trim(old) <> ''
+),
+known as (
+    select source_id, row_no, line from {table} where source_id < $source_id
+    union all
+    select source_id, row_no, line from span where row_no is not null
+),
+step as (
+    select source_id || ':' || row_no as place, json_extract_string(detail, '$.by') as into_place
+    from event where kind = 'row.superseded'
+),
+meant as (
+    select named.source_id, named.row_no, known.source_id || ':' || known.row_no as place
+    from named
+    left join known on known.source_id = old_source and known.row_no = old_row and known.line = named.line
+    union all
+    select meant.source_id, meant.row_no, step.into_place from meant join step on step.place = meant.place
 )
-select $sheet as sheet, row_state.source_id, row_state.row_no, null::bigint as finding_id,
-    json_object('by', min(by_row))::varchar as detail
+select meant.source_id, meant.row_no, meant.place, row_state.source_id as old_source, row_state.row_no as old_row,
+    row_state.state
 from meant
-join row_state on row_state.source_id = meant.source_id and row_state.row_no = meant.row_no
-where row_state.sheet = $sheet and row_state.state in ('rejected', 'held', 'waiting')
-group by all;
+anti join step on step.place = meant.place
+left join row_state on row_state.sheet = $sheet and row_state.source_id || ':' || row_state.row_no = meant.place;
+
+-- name: find_superseded
+create or replace temp table superseded_row as
+select $sheet as sheet, old_source as source_id, old_row as row_no, null::bigint as finding_id,
+    json_object('by', arg_min(source_id || ':' || row_no, row_no))::varchar as detail
+from corrected_row where state not in ('published', 'excluded')
+group by old_source, old_row;
+
+-- name: find_contested
+create or replace temp table contested_row as
+select $sheet as sheet, source_id, row_no, $last + row_number() over (order by row_no) as finding_id,
+    finding_detail('row.repeated', null, rule, true, coalesce(place, ''), place, null) as detail
+from (
+    select source_id, row_no, place,
+        case when state is null then 'corrects_unknown' when state = 'published' then 'corrects_published'
+             else 'corrects_excluded' end as rule
+    from corrected_row where coalesce(state, 'published') in ('published', 'excluded') and source_id = $source_id
+);
 
 -- name: find_superseded_findings
 create or replace temp table superseded_finding as

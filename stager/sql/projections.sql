@@ -216,7 +216,7 @@ from (
 where latest.source_id = row_state.source_id and latest.row_no = row_state.row_no;
 
 -- name: fold_chunks
-update row_state set chunk_seq = sent.seq
+update row_state set chunk_seq = coalesce(chunk_seq, sent.seq)
 from (select source_id, row_no, min(seq) as seq from event_row where kind = 'publish.chunk_committed' group by 1, 2) as sent
 where sent.source_id = row_state.source_id and sent.row_no = row_state.row_no;
 
@@ -301,5 +301,5 @@ where own_state.source_id = row_state.source_id and own_state.row_no = row_state
 select count(*) from relinked;
 
 -- name: projection_lines
--- Every row of a projection as text, in an order of its own, so that it can be hashed.
-select line from (select {table}::varchar as line from {table}) order by line;
+-- Every row of a projection as JSON, which tells NULL from 'NULL', in an order of its own, so that it can be hashed.
+select line from (select to_json({table})::varchar as line from {table}) order by line;

@@ -17,19 +17,29 @@ placed as (
     union all select source_id, row_no, line from row_medications
     union all select source_id, row_no, line from span where row_no is not null
 ),
+person as (
+    select cells.source_id, cells.row_no, regexp_replace(coalesce(corrected.value, cells.legacy_id), '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g') as legacy_id
+    from row_patients as cells
+    left join (
+        select decision.source_id, decision.row_no, arg_max(correction.value, decision.seq) as value
+        from decision join correction on correction.correction_id = decision.correction_id
+            and correction.source_id = decision.source_id and correction.row_no = decision.row_no
+        where decision.undone_seq is null and decision.field = 'legacy_id' group by 1, 2
+    ) as corrected on corrected.source_id = cells.source_id and corrected.row_no = cells.row_no
+),
 known as (
     select row_state.sheet, source.file_name, source.sha256, row_state.source_id, row_state.row_no, placed.line,
         row_state.state,
         case when row_state.state = 'excluded' then []
              when row_state.state = 'waiting' then ['patient.waiting']
              else coalesce(open_finding.codes, []) end as codes,
-        case when row_state.sheet <> 'patients' then coalesce(trim(person.legacy_id), own.legacy_id, own.target_id) end as patient,
+        case when row_state.sheet <> 'patients' then coalesce(person.legacy_id, own.legacy_id, own.target_id) end as patient,
         row_state.via, drawn.target_id
     from row_state
     join source on source.source_id = row_state.source_id
     join placed on placed.source_id = row_state.source_id and placed.row_no = row_state.row_no
     left join open_finding on open_finding.source_id = row_state.source_id and open_finding.row_no = row_state.row_no
-    left join row_patients as person
+    left join person
         on person.source_id = row_state.patient_source and person.row_no = row_state.patient_row
     left join tenant_person as own on own.target_id = row_state.patient_person
     left join target_row as drawn on drawn.source_id = row_state.source_id and drawn.row_no = row_state.row_no
@@ -97,8 +107,15 @@ select source.sha256, cells.row_no from row_patients as cells join source on sou
 select source.sha256, max(cells.row_no) from row_patients as cells join source on source.source_id = cells.source_id group by 1;
 
 -- name: places_of_legacy_id
-select cells.source_id || ':' || cells.row_no from row_patients as cells
+select cells.source_id || ':' || cells.row_no
+from row_patients as cells
 join row_state on row_state.source_id = cells.source_id and row_state.row_no = cells.row_no
-where trim(cells.legacy_id) = $legacy_id and row_state.state <> 'excluded'
+left join (
+    select decision.source_id, decision.row_no, arg_max(correction.value, decision.seq) as value
+    from decision join correction on correction.correction_id = decision.correction_id
+        and correction.source_id = decision.source_id and correction.row_no = decision.row_no
+    where decision.undone_seq is null and decision.field = 'legacy_id' group by 1, 2
+) as corrected on corrected.source_id = cells.source_id and corrected.row_no = cells.row_no
+where row_state.state <> 'excluded' and $legacy_id = regexp_replace(coalesce(corrected.value, cells.legacy_id), '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g')
 union
-select 'tenant:' || target_id from tenant_person where trim(legacy_id) = $legacy_id;
+select 'tenant:' || target_id from tenant_person where $legacy_id = regexp_replace(legacy_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g');

@@ -48,7 +48,7 @@ create table if not exists {table} (
     line integer not null,
     byte_start bigint not null,
     byte_len integer not null,
-    fingerprint blob not null);
+    fingerprint blob not null using compression uncompressed);
 
 -- name: add_column
 alter table {table} add column if not exists {field} varchar;

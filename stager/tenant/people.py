@@ -49,6 +49,12 @@ def snapshot(connection: Connection, profile: Profile) -> pl.DataFrame:
     return pl.concat(frames).with_columns(pl.col("role").replace(_sheet_words(role)))
 
 
+def lines(people: pl.DataFrame) -> bytes:
+    """A snapshot as bytes that a digest can be taken of: the same for the same people, in whatever order."""
+    hexed = people.select(SNAPSHOT.names()).with_columns(pl.col("nhs_index").bin.encode("hex"))
+    return hexed.sort("target_id").write_csv().encode()
+
+
 def _text(column: TargetColumn | None) -> sql.Composable:
     if column is None or column.protect is not Protect.NONE:
         return sql.SQL("null::text")

@@ -1,0 +1,9 @@
+"""The staging file: the only package that opens DuckDB.
+
+opening   the encrypted file attached and shut off from all else, DuckDB's errors as ours
+file      what is asked of it: named statements, transactions, schema steps
+"""
+
+from stager.staging.file import DEFAULT_MEMORY, Places, Staging
+
+__all__ = ["DEFAULT_MEMORY", "Places", "Staging"]

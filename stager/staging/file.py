@@ -1,0 +1,277 @@
+"""The staging file: one migration for one tenant, in DuckDB, encrypted at rest.
+
+What it guarantees:
+
+- the file, its write-ahead log and its spills are AES-256-GCM; without encryption nothing opens;
+- once open, DuckDB reads and writes no other file, loads no extension and takes no setting;
+- one process has it open; a second one is told who holds it;
+- what happens inside `transaction()` is there wholly or not at all;
+- an older schema is migrated forward by the numbered steps, a newer one is refused.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Self, TypeAlias
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+
+from stager import sql
+from stager.errors import IntegrityFailed, StagingUnavailable
+from stager.sheets import SHEETS
+from stager.staging.opening import attach, check_place, own_files, spill_folder, told
+
+DEFAULT_MEMORY = "1GiB"
+Places: TypeAlias = Mapping[str, str] | None
+"""What a statement's `{places}` are filled with: identifiers composed by `stager.sql`."""
+
+_INSERT = re.compile(r"(?:--[^\n]*\n)*insert into (\w+)")
+_MAKE = re.compile(r"(?:--[^\n]*\n)*create or replace temp table (\w+)")
+_ROW_GROUP = 122_880
+
+
+class Staging:
+    """An open staging file. Close it, or use it as a context manager."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+        self._connection = connection
+        self.path = path
+        self._first_inserts: dict[str, int] | None = None  # by table, while in a transaction
+
+    @classmethod
+    def open(cls, path: Path, file_key: str, *, create: bool = True, memory: str = DEFAULT_MEMORY) -> Self:
+        """Open the staging file at `path`, made if it is not there and `create` says so.
+
+        file_key: the file's key as base64 text. memory: DuckDB's limit, beyond which it spills.
+        Raises StagingUnavailable: not there, not writable, held by another process, wrong key, not a
+        staging file, made by a newer stager; or no encryption can be had.
+        """
+        path = path.absolute()
+        fresh = not path.exists()
+        if fresh and not create:
+            raise StagingUnavailable(
+                f"there is no staging file at {path}", hint="stager ingest FILE… makes one"
+            )
+        check_place(path)
+        if fresh:
+            cls._make(path, file_key, memory)
+        return cls._prepared(path, file_key, memory, fresh=False)
+
+    @classmethod
+    def _make(cls, path: Path, file_key: str, memory: str) -> None:
+        """Make the file beside its place and link it in when it is whole: a kill leaves none or all of it."""
+        spare = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+        try:
+            cls._prepared(spare, file_key, memory, fresh=True).close()
+            with suppress(FileExistsError):  # another process made one just now: that one is opened
+                os.link(spare, path)
+        except OSError as error:
+            raise StagingUnavailable(
+                f"{path} cannot be made: {error.strerror}", hint="name another folder with --staging"
+            ) from None
+        finally:
+            for left in (spare, spare.with_name(spare.name + ".wal")):
+                left.unlink(missing_ok=True)
+
+    @classmethod
+    def _prepared(cls, path: Path, file_key: str, memory: str, *, fresh: bool) -> Self:
+        staging = cls(attach(path, file_key, memory), path)
+        try:
+            staging._prepare(fresh=fresh)
+        except BaseException:
+            staging.close()
+            raise
+        return staging
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Checkpoint and close; leaves no spill behind."""
+        self._connection.interrupt()  # after Ctrl-C a query may still run, and closing would wait for its end
+        self._connection.close()
+        shutil.rmtree(spill_folder(self.path), ignore_errors=True)
+
+    @property
+    def migration_id(self) -> str:
+        """The migration's id, a UUID as text, made with the file."""
+        return self.fact("migration_id")
+
+    def fact(self, name: str) -> str:
+        """One of the file's own facts by its name; KeyError if it has none of that name."""
+        found = self.rows("migration_fact", name=name)
+        if not found:
+            raise KeyError(name)
+        return str(found[0][0])
+
+    def set_fact(self, name: str, value: str) -> None:
+        """Write a fact about the file itself. Facts are written once."""
+        self.run("set_migration_fact", name=name, value=value)
+
+    @contextmanager
+    def transaction(self, committed: Callable[[], None] | None = None) -> Iterator[None]:
+        """All that is done inside, or nothing of it; checkpointed, so that no log is left to lose.
+
+        committed: called when it is done for good, before the checkpoint.
+        """
+        self._execute("begin")
+        self._first_inserts = {}
+        try:
+            yield
+        except BaseException:
+            # Where not even this works nothing was committed either, and the first error tells why.
+            with suppress(duckdb.Error):
+                self._connection.execute("rollback")
+            raise
+        finally:
+            self._first_inserts = None
+        with own_files():
+            self._execute("commit")
+            if committed:
+                committed()
+            self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        try:
+            self._execute("checkpoint stg")
+        except StagingUnavailable as error:
+            raise StagingUnavailable(
+                f"the command is done, and stands in {self.path.name}.wal beside the staging file, but "
+                f"could not be written into it: {error.message}",
+                hint="make room on the disk, keep both files, and run stager status",
+            ) from None
+
+    def run(self, name: str, places: Places = None, /, **parameters: Any) -> None:
+        """Run the named statement."""
+        text = sql.statement(name, **(places or {}))
+        result = self._execute(text, parameters).fetchall()
+        if found := _INSERT.match(text):
+            self._watch_insert(found[1], result[0][0])
+        elif (found := _MAKE.match(text)) and self._first_inserts is not None:
+            self._first_inserts.pop(found[1], None)
+            if result:  # made from a query, which counts as its first insert
+                self._watch_insert(found[1], result[0][0])
+
+    def fill(self, table: str, name: str, places: Places = None, /, **parameters: Any) -> int:
+        """Put what the named query gives into a table; how many rows. An empty result inserts nothing.
+
+        Use it where a query may give nothing and the table gets more rows in the same transaction: see
+        `_watch_insert`.
+        """
+        query = sql.statement(name, **(places or {}))
+        self._execute(f"create or replace temp table piece as {query}", parameters)
+        count: int = self.one("count_rows_of", {"table": "piece"})
+        if count:
+            self.run("insert_piece", {"table": table})
+        return count
+
+    def _watch_insert(self, table: str, count: int) -> None:
+        """Stop where DuckDB 1.5.5 would lose rows without a word (tests/test_staging.py shows that it does).
+
+        An INSERT or CREATE TABLE … AS SELECT that gives no row, as the first into a table in a
+        transaction, and a later INSERT of a row group or more: it reports its rows and keeps none of them.
+        """
+        if self._first_inserts is None:
+            return
+        if self._first_inserts.setdefault(table, count) == 0 and count:
+            if count >= _ROW_GROUP:
+                raise IntegrityFailed(
+                    f"{count} rows for {table} came after an empty insert, and DuckDB would lose them",
+                    hint="nothing was changed; this is a fault in stager: report it",
+                )
+            self._first_inserts[table] = count
+
+    def rows(self, name: str, places: Places = None, /, **parameters: Any) -> list[tuple[Any, ...]]:
+        """The named query's rows; for results that are small by nature."""
+        with told(self.path):
+            return self._execute(sql.statement(name, **(places or {})), parameters).fetchall()
+
+    def one(self, name: str, places: Places = None, /, **parameters: Any) -> Any:
+        """The single value that the named query gives."""
+        return self.rows(name, places, **parameters)[0][0]
+
+    def frame(self, name: str, places: Places = None, /, **parameters: Any) -> pl.DataFrame:
+        """The named query's result as a polars frame, whole."""
+        with told(self.path):
+            table = self._execute(sql.statement(name, **(places or {})), parameters).to_arrow_table()
+        frame = pl.from_arrow(table)
+        assert isinstance(frame, pl.DataFrame)
+        return frame
+
+    def batches(
+        self,
+        name: str,
+        places: Places = None,
+        /,
+        *,
+        batch_rows: int = 100_000,
+        **parameters: Any,
+    ) -> Iterator[pa.RecordBatch]:
+        """The named query's result in Arrow batches. Nothing else may run until it is read to its end."""
+        with told(self.path):
+            result = self._execute(sql.statement(name, **(places or {})), parameters)
+            yield from result.to_arrow_reader(batch_rows)
+
+    @contextmanager
+    def lent(self, **frames: pl.DataFrame | pa.Table) -> Iterator[None]:
+        """Frames that statements may read as tables by these names, while inside."""
+        for name, frame in frames.items():
+            self._connection.register(name, frame.to_arrow() if isinstance(frame, pl.DataFrame) else frame)
+        try:
+            yield
+        finally:
+            for name in frames:
+                self._connection.unregister(name)
+
+    def _execute(self, text: str, parameters: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
+        with told(self.path):
+            return self._connection.execute(text, parameters or None)
+
+    def _prepare(self, *, fresh: bool) -> None:
+        self._execute(sql.statement("macros"))
+        done = 0 if fresh else self._schema_version()
+        steps = sql.schema_steps()
+        if done > len(steps):
+            raise StagingUnavailable(
+                f"{self.path} has schema version {done}, newer than this stager's {len(steps)}",
+                hint="use the stager that made it, or a newer one",
+            )
+        if done == len(steps):
+            return
+        with self.transaction():
+            for step in steps[done:]:
+                self._execute(sql.script(step))
+            self._prepare_rows()
+            if fresh:
+                self.set_fact("migration_id", str(uuid.uuid4()))
+            else:
+                # Nothing is folded, as far as the newer projections go: whoever opens the file refolds.
+                self.run("forget_standing", name="folded")
+            self.run("forget_migration_fact", name="schema_version")
+            self.set_fact("schema_version", str(len(steps)))
+
+    def _prepare_rows(self) -> None:
+        """A table for each sheet's rows, with a text column for each of its columns."""
+        for sheet in SHEETS:
+            self.run("create_rows", {"table": sheet.table})
+            for field in (*sheet.fields, "extra"):
+                self.run("add_column", {"table": sheet.table, "field": sql.identifier(field)})
+
+    def _schema_version(self) -> int:
+        if not self.one("has_table", table="migration"):
+            raise StagingUnavailable(
+                f"{self.path} is no staging file of stager", hint="name another with --staging"
+            )
+        return int(self.fact("schema_version"))

@@ -1,0 +1,174 @@
+"""Opening the file that holds a migration: encrypted or not at all, then shut off from all else.
+
+DuckDB's errors become ours here, without its texts where those may quote a cell, a statement or the key.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import duckdb_extension_httpfs
+
+from stager.errors import IntegrityFailed, StagerError, StagingUnavailable, UsageError
+
+_SAFE_CONFIG = {
+    "preserve_insertion_order": "false",  # no query here relies on it, and keeping it costs memory
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "python_enable_replacements": "false",
+}
+_LOCKED = ("SET enable_external_access=false", "SET lock_configuration=true")
+_HOLDER = re.compile(r"PID (\d+)")
+
+
+def spill_folder(path: Path) -> Path:
+    """Where DuckDB puts what does not fit in memory, encrypted, while the file is open."""
+    return path.with_name(path.name + ".spill")
+
+
+def check_place(path: Path) -> None:
+    """StagingUnavailable where the file at `path` could not be written, or is not a regular one."""
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise StagingUnavailable(f"{path} is not a regular file", hint="name a staging file with --staging")
+    if not path.parent.is_dir():
+        raise StagingUnavailable(f"the folder {path.parent} does not exist", hint="make it, or name another")
+    if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise StagingUnavailable(
+            f"{path} cannot be written", hint="mend the rights of its folder, or name another"
+        )
+
+
+def attach(path: Path, file_key: str, memory: str) -> duckdb.DuckDBPyConnection:
+    """A connection to the encrypted file, made if it is not there, that can touch nothing else.
+
+    Raises StagingUnavailable: held by another process, wrong key, not of DuckDB, not encrypted, or no
+    encryption can be had. UsageError: `memory` is no amount of memory.
+    """
+    connection = _connect(memory)
+    try:
+        connection.execute(f"LOAD {_quoted(_crypto_extension())}")
+        # Before its folder is named: DuckDB refuses it beside spills that a killed process left there.
+        connection.execute("SET temp_file_encryption=true")
+        connection.execute(f"SET temp_directory={_quoted(str(spill_folder(path)))}")
+        with own_files():
+            connection.execute(f"ATTACH {_quoted(str(path))} AS stg (ENCRYPTION_KEY $key)", {"key": file_key})
+        connection.execute("USE stg")
+        for setting in _LOCKED:
+            connection.execute(setting)
+        _prove_encrypted(connection)
+        # Made here, since DuckDB would make it open to others when it spills.
+        spill_folder(path).mkdir(mode=0o700, exist_ok=True)
+    except BaseException as error:
+        connection.close()
+        if isinstance(error, duckdb.Error):
+            raise _refusal(path, error) from None
+        if isinstance(error, OSError):
+            raise _unopened(path, str(error.strerror)) from None
+        raise
+    return connection
+
+
+def _connect(memory: str) -> duckdb.DuckDBPyConnection:
+    try:
+        return duckdb.connect(config={**_SAFE_CONFIG, "memory_limit": memory})
+    except duckdb.Error:
+        raise UsageError(
+            f"{memory!r} is no amount of memory", hint="set STAGER_MEMORY to one, for example 1GiB"
+        ) from None
+
+
+@contextmanager
+def own_files() -> Iterator[None]:
+    """What DuckDB makes inside, the file and its write-ahead log, is for its owner's eyes only."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def _crypto_extension() -> str:
+    """DuckDB's signed OpenSSL module, from its wheel; nothing is fetched."""
+    folder = Path(duckdb_extension_httpfs.__file__).parent / "extensions" / f"v{duckdb.__version__}"
+    for found in folder.glob("httpfs.duckdb_extension"):
+        return str(found)
+    raise StagingUnavailable(
+        "DuckDB's encryption is not installed for its version, so patients' data cannot be kept safely",
+        hint="install stager again: it brings duckdb and duckdb-extension-httpfs of one version",
+    )
+
+
+def _prove_encrypted(connection: duckdb.DuckDBPyConnection) -> None:
+    found = connection.execute(
+        "select encrypted, cipher from duckdb_databases() where database_name = 'stg'"
+    ).fetchall()
+    if found != [(True, "GCM")]:
+        raise StagingUnavailable("the staging file is not encrypted", hint="name another with --staging")
+    if connection.execute("select current_setting('temp_file_encryption')").fetchall() != [(True,)]:
+        raise StagingUnavailable("DuckDB's spills would not be encrypted", hint="install stager again")
+
+
+def _refusal(path: Path, error: duckdb.Error) -> StagingUnavailable:
+    text = str(error)
+    if "Conflicting lock" in text:
+        holder = _HOLDER.search(text)
+        who = f"process {holder[1]}" if holder else "another process"
+        return StagingUnavailable(f"{path} is in use by {who}", hint="wait until it has ended, or end it")
+    if "Unique file handle conflict" in text:
+        return StagingUnavailable(f"{path} is open in this process", hint="use the session that has it open")
+    if "Wrong encryption key" in text:
+        return StagingUnavailable(
+            f"the key does not open {path}", hint="name the key that it was made with in STAGER_KEY_FILE"
+        )
+    if isinstance(error, duckdb.IOException) and "not a valid DuckDB" not in text:
+        return _unopened(path, _short(error))
+    return StagingUnavailable(f"{path} is no staging file of stager", hint="name another with --staging")
+
+
+def _unopened(path: Path, why: str) -> StagingUnavailable:
+    return StagingUnavailable(f"{path} cannot be opened: {why}", hint="see its folder's rights and room")
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """DuckDB's errors as ours. Its other texts may quote a cell or a statement, so they are not passed on."""
+    try:
+        yield
+    except duckdb.IOException as error:
+        raise _unwritten(path, error) from None
+    except duckdb.OutOfMemoryException as error:
+        raise StagingUnavailable(
+            f"the memory set aside for the staging file is used up: {_short(error)}",
+            hint="set STAGER_MEMORY to more than it is, for example 2GiB",
+        ) from None
+    except (duckdb.FatalException, duckdb.InternalException):
+        raise IntegrityFailed(f"the staging file {path} is damaged", hint="restore it from a copy") from None
+    except duckdb.Error as error:
+        if "Failed to commit" in str(error):
+            raise _unwritten(path, error) from None
+        raise StagerError(
+            f"the staging file {path} could not be asked ({type(error).__name__})",
+            hint="nothing was changed; this is a fault in stager: report it",
+        ) from None
+
+
+def _unwritten(path: Path, error: duckdb.Error) -> StagingUnavailable:
+    return StagingUnavailable(
+        f"the staging file {path} could not be read or written: {_short(error)}",
+        hint="make room on the disk or mend the folder's rights, then run the command again; "
+        "nothing was changed",
+    )
+
+
+def _short(error: duckdb.Error) -> str:
+    return str(error).splitlines()[0].split("(LOG")[0]
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,129 @@
+"""The records of one file: their cells against the fingerprints in the log, their places against its bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from stager import sql
+from stager.crypto.fingerprint import Fingerprinter
+from stager.errors import Where
+from stager.ingest.ahead import ahead
+from stager.ingest.places import PlacesDigest
+from stager.ingest.stage import fingerprints
+from stager.sheets import Sheet
+from stager.staging import Staging
+from stager.verify.broken import broken
+
+SLICE = 200_000
+
+Ranges = list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]]
+"""Row numbers (-1: a span without one), first bytes, lengths."""
+
+
+def verify_records(
+    staging: Staging,
+    fingerprinter: Fingerprinter,
+    sheet: Sheet,
+    source: Mapping[str, Any],
+    detail: Mapping[str, Any],
+) -> int:
+    """How many records it has. Raises IntegrityFailed, naming the first row that is not as it came.
+
+    source: as kept. detail: of its source.registered.
+    """
+    source_id, file = source["source_id"], source["file_name"]
+    unlike = staging.rows("row_unlike_its_event", {"table": sheet.table}, source_id=source_id)
+    if unlike:
+        row_no, seq, gone = unlike[0]
+        what = f"is not the record of which event {seq} tells" if seq else "came by no event"
+        raise _wrong(file, sheet, row_no, "is missing from the staging file" if gone else what)
+    places, ranges = PlacesDigest(), _no_ranges()
+    rows = 0
+    for part in ahead(_slices(staging, sheet, source_id)):
+        made = fingerprints(sheet, part, fingerprinter)
+        altered = (made != part["fingerprint"]).arg_true()
+        if len(altered):
+            raise _wrong(file, sheet, part["row_no"][altered[0]], "holds other cells than those that came")
+        places.add(part)
+        ranges.append(_ranges_of(part))
+        rows += part.height
+    spans = staging.frame("spans_as_kept", source_id=source_id)
+    places.add(_NO_ROWS, spans)
+    ranges.append(_ranges_of(spans))
+    _require_tiled(ranges, source, sheet)
+    kinds = dict(spans.group_by("kind").len().iter_rows())
+    found = {"rows": rows, "malformed": kinds.get("malformed", 0), "blank": kinds.get("blank", 0)}
+    for name, count in found.items():
+        if count != detail[name]:
+            raise broken(
+                f"source {source_id} came with {detail[name]} {name}, and {count} are kept",
+                where=Where(file=file, sheet=sheet.name),
+            )
+    if places.hexdigest() != detail.get("places"):
+        raise broken(
+            f"source {source_id}: a line, byte range, span or unknown column is not as it came",
+            where=Where(file=file, sheet=sheet.name),
+        )
+    return rows + found["malformed"]
+
+
+_NO_ROWS = pl.DataFrame(
+    schema={
+        "row_no": pl.Int32,
+        "line": pl.Int32,
+        "byte_start": pl.Int64,
+        "byte_len": pl.Int32,
+        "extra": pl.String,
+    }
+)
+
+
+def _slices(staging: Staging, sheet: Sheet, source_id: int) -> Iterator[pl.DataFrame]:
+    places = {"table": sheet.table, "fields": sql.identifiers(sheet.fields)}
+    last = staging.one("last_kept_row", {"table": sheet.table}, source_id=source_id)
+    for after in range(0, last, SLICE):
+        yield staging.frame("cells_as_kept", places, source_id=source_id, after=after, upto=after + SLICE)
+
+
+def _no_ranges() -> Ranges:
+    return []
+
+
+def _ranges_of(
+    frame: pl.DataFrame,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    columns = frame.select(
+        pl.col("row_no").fill_null(-1).cast(pl.Int64),
+        pl.col("byte_start").cast(pl.Int64),
+        pl.col("byte_len").cast(pl.Int64),
+    )
+    return columns["row_no"].to_numpy(), columns["byte_start"].to_numpy(), columns["byte_len"].to_numpy()
+
+
+def _require_tiled(ranges: Ranges, source: Mapping[str, Any], sheet: Sheet) -> None:
+    """Every byte of the file lies in exactly one row or span."""
+    row_nos, starts, lengths = (np.concatenate(column) for column in zip(*ranges, strict=True))
+    order = np.argsort(starts, kind="stable")
+    row_nos, starts, lengths = row_nos[order], starts[order], lengths[order]
+    ends = np.concatenate([[0], np.cumsum(lengths)])
+    wrong = np.flatnonzero((starts != ends[:-1]) | (lengths <= 0))
+    if len(wrong) or ends[-1] != source["size"]:
+        row_no = int(row_nos[wrong[0]]) if len(wrong) else -1
+        raise _wrong(
+            source["file_name"],
+            sheet,
+            row_no if row_no > 0 else None,
+            "does not begin where the record before it ends"
+            if len(wrong)
+            else f"the records hold {int(ends[-1])} of the file's {source['size']} bytes",
+        )
+
+
+def _wrong(file: str, sheet: Sheet, row_no: int | None, what: str) -> Exception:
+    name = f"row {row_no} " if row_no is not None else ""
+    return broken(f"{name}{what}", where=Where(file=file, sheet=sheet.name, row=row_no))

@@ -1,0 +1,130 @@
+"""Stager as a process of its own: in a folder with its own keys and settings, its output captured."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stager.session import Session, Settings
+from tests.cli_calls import Called
+
+ROOT = Path(__file__).parents[1]
+SECONDS = 120.0
+"""How long a command may take on a busy machine before it counts as hanging."""
+
+_OURS = ("STAGER_", "PG", "XDG_", "COVERAGE")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder with a staging file, keys and settings of its own, and what the environment adds to them.
+
+    The folder copied is the place copied: every key and every file is below it.
+    """
+
+    folder: Path
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def staging(self) -> Path:
+        return self.folder / "staging.duckdb"
+
+    @property
+    def keys(self) -> Path:
+        return self.folder / "config" / "stager" / "keys"
+
+    @property
+    def whole_environ(self) -> dict[str, str]:
+        """The environment that its processes get."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+        own = {
+            "HOME": str(self.folder / "home"),
+            "XDG_CONFIG_HOME": str(self.folder / "config"),
+            "XDG_DATA_HOME": str(self.folder / "data"),
+            "XDG_STATE_HOME": str(self.folder / "state"),
+            "STAGER_ACTOR": "tester",
+            "PYTHONPATH": str(ROOT),
+        }
+        return {**kept, **own, **self.environ}
+
+    def start(self, *arguments: str | Path, **options: Any) -> Running:
+        """Start a command, in a process group of its own. options: of the process."""
+        command = [sys.executable, "-m", "stager.cli", *map(str, arguments)]
+        options = {"cwd": self.folder, "env": self.whole_environ, "stdin": subprocess.DEVNULL, **options}
+        return Running(
+            subprocess.Popen(
+                command,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="surrogateescape",
+                start_new_session=True,
+                **options,
+            )
+        )
+
+    def call(self, *arguments: str | Path, **options: Any) -> Called:
+        """Run a command to its end."""
+        return self.start(*arguments, **options).ended()
+
+    def session(self) -> Session:
+        """A session of this process on the place's staging file."""
+        return Session(Settings(Path("staging.duckdb"), self.whole_environ, self.folder))
+
+    def copied(self, folder: Path) -> Place:
+        """The same place in another folder, which must not be there yet."""
+        shutil.copytree(self.folder, folder)
+        return Place(folder, self.environ)
+
+    def register(self, slug: str, dsn: str, more: str = "") -> None:
+        """Make this the one registered tenant. more: further lines of its entry."""
+        text = f"[tenants.{slug}]\ndsn = '{dsn}'\n{more}\n"
+        (self.folder / "tenants.toml").write_text(text, encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Running:
+    """A command under way."""
+
+    process: subprocess.Popen[str]
+
+    def ended(self) -> Called:
+        """What it gave when it ended; a hanging one is killed and fails the test."""
+        try:
+            out, err = self.process.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            self.send(signal.SIGKILL, group=True)
+            self.process.communicate()
+            raise
+        return Called(self.process.returncode, out, err)
+
+    def send(self, number: signal.Signals, *, group: bool = False) -> None:
+        """Send it a signal; group: to all its processes, as a terminal's Ctrl-C."""
+        if self.process.poll() is None:
+            (os.killpg if group else os.kill)(self.process.pid, number)
+
+    def when(self, reached: Callable[[], bool], number: signal.Signals, *, group: bool = False) -> Called:
+        """Send it a signal as soon as something is reached, if it is while it runs; what it gave."""
+        return self.meanwhile(reached, lambda: self.send(number, group=group))
+
+    def meanwhile(self, reached: Callable[[], bool], act: Callable[[], object]) -> Called:
+        """Do something as soon as something is reached, at the latest when it has ended; what it gave."""
+        until = time.monotonic() + SECONDS
+        while self.process.poll() is None and not reached() and time.monotonic() < until:
+            time.sleep(0.001)
+        act()
+        return self.ended()
+
+
+def after(seconds: float) -> Callable[[], bool]:
+    """Reached when so much time has passed."""
+    until = time.monotonic() + seconds
+    return lambda: time.monotonic() >= until

@@ -1,0 +1,484 @@
+"""Stager and PostgreSQL ended at any moment: the same command again leaves every row once, and nothing lost.
+
+Real processes, ended by signals: a made-up practice is staged, linked and approved once; every test
+publishes a copy of it into a database of its own and compares that with one that nothing disturbed.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+from psycopg import sql
+
+from sample_data.generate import Practice, generate
+from stager.crypto.fields import FieldSealer, row_id_bytes
+from stager.tenant import embedded
+from stager.tenant.embedded import Server
+from stager.tenant.profile import Profile, Protect
+from stager.tenant.registry import Tenant
+from tests.cli_calls import Called
+from tests.postgres import SLUG, create_database, tenant_at
+from tests.running import Place, Running, after
+
+CHUNK_ROWS = 250
+SIZES = Practice(patients=300, background=900, notes=3600, medications=1200, seed=11, dirt=0.01)
+Reached = Callable[[], bool]
+Rows = dict[str, list[tuple[Any, ...]]]
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """The practice before and after a publish that nothing disturbed.
+
+    approved: the place before; copies of it are published. published: the place after.
+    tables, ledger: what the tenant has then. seconds: how long it took.
+    """
+
+    approved: Place
+    published: Place
+    tables: Rows
+    ledger: list[tuple[Any, ...]]
+    seconds: float
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    tmp_path_factory: pytest.TempPathFactory, postgres_server: Server, templates: tuple[str, ...]
+) -> Undisturbed:
+    folder = tmp_path_factory.mktemp("practice")
+    files = tmp_path_factory.mktemp("files")
+    generate(files, SIZES)
+    create_database(postgres_server, "undisturbed", "clinic")
+    tenant = tenant_at(postgres_server, "undisturbed")
+    approved = Place(folder / "approved", {"STAGER_CHUNK_ROWS": str(CHUNK_ROWS)})
+    approved.folder.mkdir()
+    approved.register(SLUG, tenant.dsn)
+    approved.call("ingest", "--synthetic", *sorted(files.glob("*.csv")), "-t", SLUG).done()
+    approved.call("reconcile", "-t", SLUG).done()
+    approved.call("approve").done()
+    published = approved.copied(folder / "published")
+    began = time.monotonic()
+    published.call("publish", "-t", SLUG).done()
+    seconds = time.monotonic() - began
+    return Undisturbed(approved, published, tables_of(tenant, published), ledger_of(tenant), seconds)
+
+
+def tables_of(tenant: Tenant, place: Place) -> Rows:
+    """Every row of the tenant's tables in the order of their ids, protected cells opened."""
+    keyset = place.session().doors.keyset(SLUG)
+    found: Rows = {}
+    with psycopg.connect(tenant.dsn) as connection:
+        for table in Profile.load(tenant.profile).tables:
+            names = [table.id_column, *(column.name for column in table.columns)]
+            query = sql.SQL("select {} from {} order by 1").format(
+                sql.SQL(", ").join(map(sql.Identifier, names)), table.identifier
+            )
+            columns = list(zip(*connection.execute(query).fetchall(), strict=True)) or [()] * len(names)
+            ids = [row_id_bytes(id_) for id_ in columns[0]]
+            for at, column in enumerate(table.columns, start=1):
+                if column.protect is Protect.AES_256_GCM:
+                    sealer = FieldSealer(keyset, SLUG, table.table, column.name)
+                    columns[at] = tuple(sealer.open_column(columns[at], ids))
+            found[table.table] = list(zip(*columns, strict=True))
+    return found
+
+
+@pytest.fixture
+def published_tenant(undisturbed: Undisturbed, new_tenant: Callable[[str], Tenant]) -> Tenant:
+    """A database as the undisturbed publish left it."""
+    return new_tenant("undisturbed")
+
+
+def ledger_of(tenant: Tenant) -> list[tuple[Any, ...]]:
+    """What the tenant's ledger says that does not hang on when it was written."""
+    query = "select chunk, sheet, first_event, last_event, rows, digest, refused from stager_ledger order by chunk"
+    with psycopg.connect(tenant.dsn) as connection:
+        return connection.execute(query).fetchall()
+
+
+@pytest.fixture
+def watched(clinic_tenant: Tenant) -> Iterator[Callable[[int], Reached]]:
+    """Says when the tenant's ledger has so many chunks."""
+    with closing(psycopg.connect(clinic_tenant.dsn, autocommit=True)) as connection:
+        yield lambda chunks: reached_by(connection, chunks)
+
+
+def reached_by(connection: psycopg.Connection[Any], chunks: int) -> Reached:
+    def reached() -> bool:
+        return int(connection.execute("select count(*) from stager_ledger").fetchall()[0][0]) >= chunks
+
+    return reached
+
+
+def copy_for(undisturbed: Undisturbed, tenant: Tenant, folder: Path) -> Place:
+    """The approved practice in a folder of its own, to be published into that database."""
+    place = undisturbed.approved.copied(folder)
+    place.register(SLUG, tenant.dsn)
+    return place
+
+
+def require_whole(undisturbed: Undisturbed, tenant: Tenant, place: Place) -> None:
+    """The tenant holds exactly what the undisturbed one does, and the staging file knows of it all."""
+    tables = tables_of(tenant, place)
+    for name, rows in undisturbed.tables.items():
+        assert len(tables[name]) == len(rows)
+        assert tables[name] == rows
+    assert ledger_of(tenant) == undisturbed.ledger
+    with place.session() as session:
+        sheets = session.status().sheets
+        assert all(sheet.balances for sheet in sheets)
+        published = sum(sheet.states["published"] for sheet in sheets)
+        assert published == sum(row[4] for row in undisturbed.ledger)
+        assert not any(sheet.states["approved"] for sheet in sheets)
+        again = session.publish(SLUG, actor="tester")
+        assert (again.run, again.rows) == (None, 0)
+        before, after = session.rebuild()
+        assert before == after
+
+
+def publish(place: Place) -> Called:
+    return place.call("publish", "-t", SLUG)
+
+
+def publish_killed(place: Place, reached: Reached) -> Called:
+    """Publish, killed when that is reached. Its own processes, which hold keys, end with it."""
+    running, theirs = place.start("publish", "-t", SLUG), list[psutil.Process]()
+
+    def noting() -> bool:
+        theirs[:] = children_of(running) or theirs
+        return reached()
+
+    called = running.when(noting, signal.SIGKILL)
+    assert psutil.wait_procs(theirs, timeout=10)[1] == []
+    return called
+
+
+def children_of(running: Running) -> list[psutil.Process]:
+    try:
+        return psutil.Process(running.process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+CHUNKS = 26
+LIVES = [
+    pytest.param([1, 14], id="at the first chunk, then in the midst"),
+    pytest.param([CHUNKS - 1, CHUNKS], id="before the last chunk, then with all in and none recorded"),
+]
+
+
+@pytest.mark.parametrize("kills", LIVES)
+def test_stager_killed_while_publishing(
+    undisturbed: Undisturbed,
+    clinic_tenant: Tenant,
+    watched: Callable[[int], Reached],
+    tmp_path: Path,
+    kills: list[int],
+) -> None:
+    """Killed with so many chunks in, and killed again when it goes on: the third time it ends, all there once."""
+    place = copy_for(undisturbed, clinic_tenant, tmp_path / "place")
+    for chunks in kills:
+        assert publish_killed(place, watched(chunks)).code == -signal.SIGKILL
+        assert len(ledger_of(clinic_tenant)) >= chunks
+    publish(place).done()
+    require_whole(undisturbed, clinic_tenant, place)
+
+
+def test_stager_killed_at_random_moments(
+    undisturbed: Undisturbed, clinic_tenant: Tenant, tmp_path: Path
+) -> None:
+    """Killed twice wherever it may be, it gets there."""
+    place = copy_for(undisturbed, clinic_tenant, tmp_path / "place")
+    kill_at_random(undisturbed, place, random.Random(24), 2)
+    publish(place).done()
+    require_whole(undisturbed, clinic_tenant, place)
+
+
+def kill_at_random(undisturbed: Undisturbed, place: Place, chance: random.Random, times: int) -> None:
+    for _ in range(times):
+        moment = chance.uniform(0.2, 1.1) * undisturbed.seconds
+        assert publish_killed(place, after(moment)).code in (0, -signal.SIGKILL)
+
+
+def test_postgres_killed_while_publishing(
+    undisturbed: Undisturbed, killable_server: Server, tmp_path: Path
+) -> None:
+    """PostgreSQL killed beneath a publisher: exit 5 says to run again; restarted, the same command ends it."""
+    tenant = tenant_at(killable_server, SLUG)
+    place = copy_for(undisturbed, tenant, tmp_path / "place")
+    killable_server.database(SLUG)
+    with place.session() as session:
+        session.init_tenant(SLUG)
+    kill_postgres(place, tenant, killable_server, 12)
+    publish(place).done()
+    require_whole(undisturbed, tenant, place)
+
+
+def kill_postgres(place: Place, tenant: Tenant, server: Server, chunks: int) -> None:
+    """Publish, with the server killed when it has so many chunks, and started again afterwards."""
+    with closing(psycopg.connect(tenant.dsn, autocommit=True)) as connection:
+        running = place.start("publish", "-t", SLUG)
+        cut_off = running.meanwhile(reached_by(connection, chunks), lambda: end_server(server))
+    assert cut_off.code == 5, cut_off.err
+    assert "chunks are known to be in" in cut_off.err
+    assert "run the same command again" in cut_off.err
+    require_no_traceback(cut_off)
+    embedded.start(server.folder)
+    assert len(ledger_of(tenant)) >= chunks
+
+
+def end_server(server: Server) -> None:
+    """SIGKILL to the server and every process of it."""
+    postmaster = psutil.Process(int((server.folder / "data" / "postmaster.pid").read_text().split()[0]))
+    for process in (postmaster, *postmaster.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def require_no_traceback(called: Called) -> None:
+    """It says what happened in its own words, and nothing of a process beneath it slips through."""
+    assert "Traceback" not in called.out + called.err
+    assert "a fault in stager itself" not in called.err
+
+
+def test_ctrl_c_while_publishing(
+    undisturbed: Undisturbed,
+    clinic_tenant: Tenant,
+    watched: Callable[[int], Reached],
+    tmp_path: Path,
+) -> None:
+    """Ctrl-C, which reaches every process of the terminal: what is in is recorded, the next command goes on."""
+    place = copy_for(undisturbed, clinic_tenant, tmp_path / "place")
+    for number in range(2):
+        running = place.start("publish", "-t", SLUG)
+        reached = watched(9) if number else lambda running=running: is_starting_others(running)
+        stopped = running.when(reached, signal.SIGINT, group=True)
+        assert stopped.code == 130, stopped.err
+        assert "run the same command again" in stopped.err
+        require_no_traceback(stopped)
+        with place.session() as session:
+            published = sum(sheet.states["published"] for sheet in session.status().sheets)
+        assert published == sum(row[4] for row in ledger_of(clinic_tenant))
+    publish(place).done()
+    require_whole(undisturbed, clinic_tenant, place)
+
+
+def is_starting_others(running: Running) -> bool:
+    """Whether the last of the processes that make rows ready is at its first lines."""
+    theirs = children_of(running)
+    with suppress(psutil.NoSuchProcess):
+        return len(theirs) > (os.cpu_count() or 1) and min(map(seconds_used, theirs[1:])) > 0.05
+    return False
+
+
+def seconds_used(process: psutil.Process) -> float:
+    return float(process.cpu_times().user)
+
+
+def test_a_lost_ledger_and_an_older_staging_file_double_nothing(
+    undisturbed: Undisturbed, published_tenant: Tenant, tmp_path: Path
+) -> None:
+    """With the ledger emptied and the staging file put back to before: every row is found, the ledger made anew."""
+    place = copy_for(undisturbed, published_tenant, tmp_path / "place")
+    with psycopg.connect(published_tenant.dsn) as connection:
+        connection.execute("delete from stager_ledger")
+    publish(place).done()
+    require_whole(undisturbed, published_tenant, place)
+
+
+def test_a_staging_file_older_than_its_last_seal(
+    undisturbed: Undisturbed, published_tenant: Tenant, tmp_path: Path
+) -> None:
+    """An older copy is told from the seal kept beside the keys: exit 6. The latest copy goes on; where that is
+    lost, the kept seal is set aside, and the tenant's ledger says what was published.
+    """
+    place = copy_for(undisturbed, published_tenant, tmp_path / "place")
+    shutil.copytree(undisturbed.published.keys / "heads", place.keys / "heads", dirs_exist_ok=True)
+    [head] = (place.keys / "heads").glob("*.json")
+    refused = publish(place)
+    assert refused.code == 6
+    assert "older than its last seal" in refused.err
+    assert "bring back the latest copy" in refused.err
+    assert str(head) in refused.err
+    older = place.staging.read_bytes()
+    shutil.copy(undisturbed.published.staging, place.staging)
+    require_whole(undisturbed, published_tenant, place)
+    place.staging.write_bytes(older)
+    head.unlink()
+    publish(place).done()
+    require_whole(undisturbed, published_tenant, place)
+
+
+STEPS = {
+    "ingest": ("ingest", "background.csv", "notes.csv", "medications.csv", "--synthetic"),
+    "reconcile": ("reconcile",),
+    "decide": ("decide", "--code", "practitioner.unresolved", "--release", "--yes"),
+    "approve": ("approve",),
+}
+
+
+@dataclass(frozen=True)
+class State:
+    """What a staging file says: how many events, every row as it stands, the projections' digest."""
+
+    events: int
+    rows: tuple[Any, ...]
+    digest: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command with the place that it starts from, and the states before and after it."""
+
+    command: tuple[str, ...]
+    start: Place
+    before: State
+    after: State
+    seconds: float
+
+
+def state_of(place: Place) -> State:
+    """The state, which is also what folding the whole log anew gives."""
+    with place.session() as session:
+        events, rows = session.status().events, tuple(session.rows())
+        kept, folded = session.rebuild()
+    assert kept == folded
+    return State(events, rows, kept)
+
+
+@pytest.fixture(scope="module")
+def steps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Step]:
+    """The steps one after the other, each done once without a disturbance."""
+    folder = tmp_path_factory.mktemp("steps")
+    place = Place(folder / "patients")
+    generate(place.folder, SIZES)
+    place.call("ingest", "patients.csv", "--synthetic").done()
+    made, before = {}, state_of(place)
+    for name, command in STEPS.items():
+        start, place = place, place.copied(folder / name)
+        began = time.monotonic()
+        place.call(*command).done()
+        seconds, after_it = time.monotonic() - began, state_of(place)
+        assert after_it.events > before.events
+        made[name] = Step(command, start, before, after_it, seconds)
+        before = after_it
+    return made
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_killed_just_when_it_writes(steps: dict[str, Step], tmp_path: Path, name: str) -> None:
+    """Killed when the staging file changes: it opens, and is as before the step or as after it."""
+    place = steps[name].start.copied(tmp_path / "place")
+    require_before_or_after(steps[name], place, touched(place))
+
+
+def test_a_step_killed_at_a_random_moment(steps: dict[str, Step], tmp_path: Path) -> None:
+    """Killed in the midst of its work it is not begun, and the same command does it."""
+    place = steps["reconcile"].start.copied(tmp_path / "place")
+    require_before_or_after(steps["reconcile"], place, at_random(steps["reconcile"], random.Random(3)))
+    if state_of(place) == steps["reconcile"].before:
+        place.call("reconcile").done()
+    assert state_of(place) == steps["reconcile"].after
+
+
+def at_random(step: Step, chance: random.Random) -> Reached:
+    return after(chance.uniform(0.3, 1.0) * step.seconds)
+
+
+def touched(place: Place) -> Reached:
+    """When the staging file or its log changes."""
+    wal = place.staging.with_name(place.staging.name + ".wal")
+    before = place.staging.stat()
+
+    def reached() -> bool:
+        now = place.staging.stat()
+        return wal.exists() or (now.st_mtime_ns, now.st_size) != (before.st_mtime_ns, before.st_size)
+
+    return reached
+
+
+def require_before_or_after(step: Step, place: Place, reached: Reached) -> None:
+    killed = place.start(*step.command).when(reached, signal.SIGKILL)
+    assert killed.code in (0, -signal.SIGKILL)
+    found = state_of(place)
+    assert found == (step.after if found.events > step.before.events else step.before)
+
+
+@pytest.fixture
+def chance(capsys: pytest.CaptureFixture[str]) -> random.Random:
+    """Another chance each time, its seed printed; SOAK_SEED repeats one."""
+    seed = int(os.environ.get("SOAK_SEED", random.SystemRandom().randrange(10**9)))
+    with capsys.disabled():
+        print(f" SOAK_SEED={seed}", end=" ", flush=True)
+    return random.Random(seed)
+
+
+@pytest.mark.soak
+def test_publishing_under_many_kills(
+    undisturbed: Undisturbed, new_tenant: Callable[[str], Tenant], tmp_path: Path, chance: random.Random
+) -> None:
+    """Forty publishes, each killed one to eight times at random moments and then left to end."""
+    for number in range(40):
+        tenant = new_tenant("clinic")
+        place = copy_for(undisturbed, tenant, tmp_path / str(number))
+        kill_at_random(undisturbed, place, chance, chance.randint(1, 8))
+        publish(place).done()
+        require_whole(undisturbed, tenant, place)
+        shutil.rmtree(place.folder)
+
+
+@pytest.mark.soak
+def test_publishing_while_postgres_dies_again_and_again(
+    undisturbed: Undisturbed, killable_server: Server, tmp_path: Path, chance: random.Random
+) -> None:
+    """Ten databases, the server killed beneath each publish as its ledger grows."""
+    for number in range(10):
+        name = f"clinic_{number}"
+        killable_server.database(name)
+        tenant = tenant_at(killable_server, name)
+        place = copy_for(undisturbed, tenant, tmp_path / name)
+        with place.session() as session:
+            session.init_tenant(SLUG)
+        for chunks in sorted(chance.sample(range(CHUNKS), 3)):
+            kill_postgres(place, tenant, killable_server, chunks)
+        publish(place).done()
+        require_whole(undisturbed, tenant, place)
+        shutil.rmtree(place.folder)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_under_many_kills(
+    steps: dict[str, Step], tmp_path: Path, chance: random.Random, name: str
+) -> None:
+    """Fifty kills of each step, half of them just after its first write."""
+    step = steps[name]
+    for number in range(50):
+        place = step.start.copied(tmp_path / str(number))
+        if number % 2:
+            require_before_or_after(step, place, at_random(step, chance))
+        else:
+            require_before_or_after(step, place, soon_after(touched(place), chance.uniform(0, 0.05)))
+        shutil.rmtree(place.folder)
+
+
+def soon_after(reached: Reached, seconds: float) -> Reached:
+    def both() -> bool:
+        if not reached():
+            return False
+        time.sleep(seconds)
+        return True
+
+    return both
