@@ -67,6 +67,12 @@ _CATALOGUE = (
         "mapping_digest",
     ),
     _kind(
+        "expectation.stated",
+        "the migration",
+        "A person said how many records of a sheet the practice itself counts; the last word on a sheet holds.",
+        "counts",
+    ),
+    _kind(
         "column.mapped",
         "a source",
         "A header of the file was matched to a column of its sheet, or kept as unknown.",
@@ -206,6 +212,13 @@ _CATALOGUE = (
         "run",
         "published",
         "refused",
+    ),
+    _kind(
+        "values.shown",
+        "rows of a source",
+        "A person had the cells of a row shown, or one of them, with what the rules made of them.",
+        "rows",
+        "field",
     ),
 )
 

@@ -8,8 +8,10 @@ winning, so that it makes no difference how the log is cut into stretches.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+from stager.errors import UsageError
 from stager.sheets import REJECTING
 from stager.staging import Staging
 
@@ -46,6 +48,35 @@ def catch_up(staging: Staging) -> None:
     if staging.one("folded") < staging.one("event_head"):
         with staging.transaction():
             rebuild(staging)
+
+
+@contextmanager
+def as_of(staging: Staging, seq: int | None) -> Iterator[None]:
+    """Inside, statements find log, seals, sources and projections as they were when event `seq` was the last.
+
+    The log up to it is folded into temporary tables, which stand before the file's own and are gone
+    afterwards; nothing is written. None is now. UsageError where there is no such event. What is no
+    fold of events is as it is now: the tenant's own people are known only as they were last read.
+    """
+    if seq is None:
+        yield
+        return
+    head: int = staging.one("event_head")
+    if not 1 <= seq <= head:
+        raise UsageError(f"there is no event {seq}", hint=f"events are from 1 to {head}")
+    try:
+        for view in ("event", "seal", "source"):
+            staging.run(f"stand_at_{view}", {"seq": str(int(seq))})
+        for table in PROJECTIONS:
+            staging.run("stand_at_projection", {"table": table})
+        staging.run("stand_at_target_row")
+        fold(staging)
+        yield
+    finally:
+        for view in ("target_row", "source", "seal", "event"):
+            staging.run("leave_view", {"view": view})
+        for table in PROJECTIONS:
+            staging.run("leave_table", {"table": table})
 
 
 def standing(staging: Staging, name: str) -> str | None:

@@ -11,7 +11,7 @@ import pytest
 
 from stager.tenant import embedded
 
-pytest_plugins = ["tests.postgres"]
+pytest_plugins = ["tests.postgres", "tests.verify_migration"]
 
 _numbers = itertools.count(1)
 

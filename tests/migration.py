@@ -8,6 +8,7 @@ import itertools
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ ALLERGY: dict[str, str] = {"name": "Penicillin", "type": "ALLERGY", "onset_date"
 DRUG: dict[str, str] = {"drug_name": "Ramipril", "frequency": "daily", "prescribed_on": "2020-01-01"}
 
 
+@cache
 def nhs(number: int) -> str:
     """The number-th valid NHS number of the test range, as its ten digits."""
     return next(itertools.islice(_numbers(), number, None))
@@ -62,6 +64,12 @@ def allergy(patient_ref: str, name: str = "Penicillin", **cells: str) -> dict[st
 
 def drug(patient_ref: str, name: str = "Ramipril", **cells: str) -> dict[str, str]:
     return {**DRUG, "patient_ref": patient_ref, "drug_name": name, **cells}
+
+
+def people_alike(*numbers: str) -> list[dict[str, str]]:
+    """So many patients of one name and birth, with these NHS numbers."""
+    same = {"first_name": "Ann", "last_name": "Archer", "date_of_birth": "1980-01-01"}
+    return [patient(f"A{i}", nhs_number=number, **same) for i, number in enumerate(numbers, 1)]
 
 
 def as_csv(sheet: str, records: Sequence[Cells]) -> bytes:
@@ -94,8 +102,7 @@ class Migration:
     def clone(self, folder: Path) -> Migration:
         """The same migration in another folder, to take another way from here."""
         self.session.close()
-        shutil.copytree(self.folder, folder)
-        return Migration(folder)
+        return cloned(self.folder, folder)
 
     def write(self, name: str, sheet: str, records: Sequence[Cells]) -> Path:
         path = self.folder / name
@@ -166,7 +173,7 @@ class Migration:
         return {row: (whom, by) for row, whom, by in found}
 
     def values(self, sheet: str) -> dict[int, dict[str, Any]]:
-        """Row → its typed values as they would be published; of the sheet's last file where it has several."""
+        """Row → its typed values as they would be published; of the sheet's last file if it has several."""
         found = {}
         for part in slices(self.staging, SHEET[sheet]):
             for row in part.normalised().values.iter_rows(named=True):
@@ -178,8 +185,7 @@ class Migration:
         return [row for row in self.staging._execute(query).fetchall() if kind in (None, row[1])]
 
     def stand(self) -> dict[str, list[str]]:
-        """Everything that the projections say of rows, open findings and standing decisions, but for the
-        places in the log. Closed findings and decisions that were taken back say nothing any more."""
+
         queries = {
             "row_state": "true",
             "finding": "state <> 'closed'",
@@ -206,17 +212,42 @@ class Migration:
         self.session.close()
 
 
-Prepared = Callable[[str], Migration]
+class Scene:
+    """Records in named groups, so that one migration can stand for many: each group has its own people."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, list[Cells]] = {}
+        self._at: dict[tuple[str, str], range] = {}
+
+    def add(self, group: str, **sheets: Sequence[Cells]) -> None:
+        for sheet, records in sheets.items():
+            kept = self.records.setdefault(sheet, [])
+            self._at[group, sheet] = range(len(kept) + 1, len(kept) + len(records) + 1)
+            kept += records
+
+    def row(self, group: str, sheet: str, number: int) -> int:
+        """The row number of the group's number-th record, from 1."""
+        return self._at[group, sheet][number - 1]
+
+    def lines(self, migration: Migration, group: str, sheet: str) -> list[RowLine]:
+        known = migration.rows(sheet)
+        return [known[row] for row in self._at[group, sheet]]
+
+    def codes(self, migration: Migration, group: str, sheet: str) -> dict[int, list[str]]:
+        """The open codes of the group's records, numbered from 1, of those that have any."""
+        lines = self.lines(migration, group, sheet)
+        return {number: list(line.codes) for number, line in enumerate(lines, 1) if line.codes}
+
+    def finding(self, migration: Migration, code: str, group: str, sheet: str, number: int) -> Finding:
+        return migration.finding(code, sheet, self.row(group, sheet, number))
 
 
-def prepared(folder: Path, name: str, build: Callable[[Migration], object]) -> Path:
-    """A migration built once under a name in the folder, to be cloned by each test."""
-    home = folder / name
-    if not home.exists():
-        migration = Migration(home)
-        build(migration)
-        migration.close()
-    return home
+def prepared(folder: Path, build: Callable[[Migration], object]) -> Path:
+    """A migration built in the folder and closed, for each test to clone."""
+    migration = Migration(folder)
+    build(migration)
+    migration.close()
+    return folder
 
 
 def cloned(home: Path, folder: Path) -> Migration:

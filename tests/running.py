@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -11,12 +12,19 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+
+import pytest
 
 from stager.session import Session, Settings
+from stager.session.views import RowLine
 from tests.cli_calls import Called
 
 ROOT = Path(__file__).parents[1]
+Reached: TypeAlias = Callable[[], bool]
+"""Whether a moment has come."""
+
+Capture: TypeAlias = pytest.CaptureFixture[str]
 SECONDS = 120.0
 """How long a command may take on a busy machine before it counts as hanging."""
 
@@ -111,11 +119,11 @@ class Running:
         if self.process.poll() is None:
             (os.killpg if group else os.kill)(self.process.pid, number)
 
-    def when(self, reached: Callable[[], bool], number: signal.Signals, *, group: bool = False) -> Called:
+    def when(self, reached: Reached, number: signal.Signals, *, group: bool = False) -> Called:
         """Send it a signal as soon as something is reached, if it is while it runs; what it gave."""
         return self.meanwhile(reached, lambda: self.send(number, group=group))
 
-    def meanwhile(self, reached: Callable[[], bool], act: Callable[[], object]) -> Called:
+    def meanwhile(self, reached: Reached, act: Callable[[], object]) -> Called:
         """Do something as soon as something is reached, at the latest when it has ended; what it gave."""
         until = time.monotonic() + SECONDS
         while self.process.poll() is None and not reached() and time.monotonic() < until:
@@ -124,7 +132,52 @@ class Running:
         return self.ended()
 
 
-def after(seconds: float) -> Callable[[], bool]:
+def new_chance(capsys: Capture) -> random.Random:
+    """Another chance each time, its seed printed; SOAK_SEED repeats one."""
+    seed = int(os.environ.get("SOAK_SEED", random.SystemRandom().randrange(10**9)))
+    with capsys.disabled():
+        print(f" SOAK_SEED={seed}", end=" ", flush=True)
+    return random.Random(seed)
+
+
+def after(seconds: float) -> Reached:
     """Reached when so much time has passed."""
     until = time.monotonic() + seconds
     return lambda: time.monotonic() >= until
+
+
+@dataclass(frozen=True)
+class State:
+    """What a staging file says: how many events, every row as it stands, the projections' digest."""
+
+    events: int
+    rows: tuple[RowLine, ...]
+    digest: str
+
+
+def state_of(place: Place) -> State:
+    """The state of its staging file, which must also be what folding the whole log anew gives."""
+    with place.session() as session:
+        events, rows = session.status().events, tuple(session.rows())
+        kept, folded = session.rebuild()
+    assert kept == folded
+    return State(events, rows, kept)
+
+
+def require_clean(called: Called, *marks: str) -> None:
+    """No traceback, nothing that acts on a terminal, and none of the marks that stand in cells."""
+    said = called.out + called.err
+    assert "Traceback" not in said
+    assert "a fault in stager" not in said
+    assert all(char.isprintable() or char == "\n" for char in said)
+    assert not [mark for mark in marks if mark in said]
+
+
+def require_refused(called: Called, code: int, *says: str) -> None:
+    """Refused with this exit code, saying what happened and, behind an arrow, what to do."""
+    assert called.code == code, called.err
+    for each in says:
+        assert each in called.err
+    assert "stager: " in called.err
+    assert "\n  → " in called.err
+    require_clean(called)

@@ -30,11 +30,10 @@ from stager.tenant.profile import Profile, Protect
 from stager.tenant.registry import Tenant
 from tests.cli_calls import Called
 from tests.postgres import SLUG, create_database, tenant_at
-from tests.running import Place, Running, after
+from tests.running import Capture, Place, Reached, Running, after, new_chance
 
 CHUNK_ROWS = 250
 SIZES = Practice(patients=300, background=900, notes=3600, medications=1200, seed=11, dirt=0.01)
-Reached = Callable[[], bool]
 Rows = dict[str, list[tuple[Any, ...]]]
 
 
@@ -103,9 +102,9 @@ def published_tenant(undisturbed: Undisturbed, new_tenant: Callable[[str], Tenan
 
 def ledger_of(tenant: Tenant) -> list[tuple[Any, ...]]:
     """What the tenant's ledger says that does not hang on when it was written."""
-    query = "select chunk, sheet, first_event, last_event, rows, digest, refused from stager_ledger order by chunk"
+    columns = "chunk, sheet, first_event, last_event, rows, digest, refused"
     with psycopg.connect(tenant.dsn) as connection:
-        return connection.execute(query).fetchall()
+        return connection.execute(f"select {columns} from stager_ledger order by chunk").fetchall()
 
 
 @pytest.fixture
@@ -187,7 +186,7 @@ def test_stager_killed_while_publishing(
     tmp_path: Path,
     kills: list[int],
 ) -> None:
-    """Killed with so many chunks in, and killed again when it goes on: the third time it ends, all there once."""
+    """Killed with so many chunks in, and again when it goes on: the third time it ends, all there once."""
     place = copy_for(undisturbed, clinic_tenant, tmp_path / "place")
     for chunks in kills:
         assert publish_killed(place, watched(chunks)).code == -signal.SIGKILL
@@ -215,7 +214,7 @@ def kill_at_random(undisturbed: Undisturbed, place: Place, chance: random.Random
 def test_postgres_killed_while_publishing(
     undisturbed: Undisturbed, killable_server: Server, tmp_path: Path
 ) -> None:
-    """PostgreSQL killed beneath a publisher: exit 5 says to run again; restarted, the same command ends it."""
+    """PostgreSQL killed beneath a publisher: exit 5 says to run again; restarted, the command ends it."""
     tenant = tenant_at(killable_server, SLUG)
     place = copy_for(undisturbed, tenant, tmp_path / "place")
     killable_server.database(SLUG)
@@ -259,7 +258,7 @@ def test_ctrl_c_while_publishing(
     watched: Callable[[int], Reached],
     tmp_path: Path,
 ) -> None:
-    """Ctrl-C, which reaches every process of the terminal: what is in is recorded, the next command goes on."""
+    """Ctrl-C, which reaches every process of a terminal: what is in is recorded, the next one goes on."""
     place = copy_for(undisturbed, clinic_tenant, tmp_path / "place")
     for number in range(2):
         running = place.start("publish", "-t", SLUG)
@@ -290,7 +289,7 @@ def seconds_used(process: psutil.Process) -> float:
 def test_a_lost_ledger_and_an_older_staging_file_double_nothing(
     undisturbed: Undisturbed, published_tenant: Tenant, tmp_path: Path
 ) -> None:
-    """With the ledger emptied and the staging file put back to before: every row is found, the ledger made anew."""
+    """With the ledger emptied and the staging file put back: every row is found, the ledger made anew."""
     place = copy_for(undisturbed, published_tenant, tmp_path / "place")
     with psycopg.connect(published_tenant.dsn) as connection:
         connection.execute("delete from stager_ledger")
@@ -301,8 +300,8 @@ def test_a_lost_ledger_and_an_older_staging_file_double_nothing(
 def test_a_staging_file_older_than_its_last_seal(
     undisturbed: Undisturbed, published_tenant: Tenant, tmp_path: Path
 ) -> None:
-    """An older copy is told from the seal kept beside the keys: exit 6. The latest copy goes on; where that is
-    lost, the kept seal is set aside, and the tenant's ledger says what was published.
+    """An older copy is told from the seal kept beside the keys: exit 6. The latest copy goes on; where
+    that is lost, the kept seal is set aside, and the tenant's ledger says what was published.
     """
     place = copy_for(undisturbed, published_tenant, tmp_path / "place")
     shutil.copytree(undisturbed.published.keys / "heads", place.keys / "heads", dirs_exist_ok=True)
@@ -321,115 +320,12 @@ def test_a_staging_file_older_than_its_last_seal(
     require_whole(undisturbed, published_tenant, place)
 
 
-STEPS = {
-    "ingest": ("ingest", "background.csv", "notes.csv", "medications.csv", "--synthetic"),
-    "reconcile": ("reconcile",),
-    "decide": ("decide", "--code", "practitioner.unresolved", "--release", "--yes"),
-    "approve": ("approve",),
-}
-
-
-@dataclass(frozen=True)
-class State:
-    """What a staging file says: how many events, every row as it stands, the projections' digest."""
-
-    events: int
-    rows: tuple[Any, ...]
-    digest: str
-
-
-@dataclass(frozen=True)
-class Step:
-    """A command with the place that it starts from, and the states before and after it."""
-
-    command: tuple[str, ...]
-    start: Place
-    before: State
-    after: State
-    seconds: float
-
-
-def state_of(place: Place) -> State:
-    """The state, which is also what folding the whole log anew gives."""
-    with place.session() as session:
-        events, rows = session.status().events, tuple(session.rows())
-        kept, folded = session.rebuild()
-    assert kept == folded
-    return State(events, rows, kept)
-
-
-@pytest.fixture(scope="module")
-def steps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Step]:
-    """The steps one after the other, each done once without a disturbance."""
-    folder = tmp_path_factory.mktemp("steps")
-    place = Place(folder / "patients")
-    generate(place.folder, SIZES)
-    place.call("ingest", "patients.csv", "--synthetic").done()
-    made, before = {}, state_of(place)
-    for name, command in STEPS.items():
-        start, place = place, place.copied(folder / name)
-        began = time.monotonic()
-        place.call(*command).done()
-        seconds, after_it = time.monotonic() - began, state_of(place)
-        assert after_it.events > before.events
-        made[name] = Step(command, start, before, after_it, seconds)
-        before = after_it
-    return made
-
-
-@pytest.mark.parametrize("name", STEPS)
-def test_a_step_killed_just_when_it_writes(steps: dict[str, Step], tmp_path: Path, name: str) -> None:
-    """Killed when the staging file changes: it opens, and is as before the step or as after it."""
-    place = steps[name].start.copied(tmp_path / "place")
-    require_before_or_after(steps[name], place, touched(place))
-
-
-def test_a_step_killed_at_a_random_moment(steps: dict[str, Step], tmp_path: Path) -> None:
-    """Killed in the midst of its work it is not begun, and the same command does it."""
-    place = steps["reconcile"].start.copied(tmp_path / "place")
-    require_before_or_after(steps["reconcile"], place, at_random(steps["reconcile"], random.Random(3)))
-    if state_of(place) == steps["reconcile"].before:
-        place.call("reconcile").done()
-    assert state_of(place) == steps["reconcile"].after
-
-
-def at_random(step: Step, chance: random.Random) -> Reached:
-    return after(chance.uniform(0.3, 1.0) * step.seconds)
-
-
-def touched(place: Place) -> Reached:
-    """When the staging file or its log changes."""
-    wal = place.staging.with_name(place.staging.name + ".wal")
-    before = place.staging.stat()
-
-    def reached() -> bool:
-        now = place.staging.stat()
-        return wal.exists() or (now.st_mtime_ns, now.st_size) != (before.st_mtime_ns, before.st_size)
-
-    return reached
-
-
-def require_before_or_after(step: Step, place: Place, reached: Reached) -> None:
-    killed = place.start(*step.command).when(reached, signal.SIGKILL)
-    assert killed.code in (0, -signal.SIGKILL)
-    found = state_of(place)
-    assert found == (step.after if found.events > step.before.events else step.before)
-
-
-@pytest.fixture
-def chance(capsys: pytest.CaptureFixture[str]) -> random.Random:
-    """Another chance each time, its seed printed; SOAK_SEED repeats one."""
-    seed = int(os.environ.get("SOAK_SEED", random.SystemRandom().randrange(10**9)))
-    with capsys.disabled():
-        print(f" SOAK_SEED={seed}", end=" ", flush=True)
-    return random.Random(seed)
-
-
 @pytest.mark.soak
 def test_publishing_under_many_kills(
-    undisturbed: Undisturbed, new_tenant: Callable[[str], Tenant], tmp_path: Path, chance: random.Random
+    undisturbed: Undisturbed, new_tenant: Callable[[str], Tenant], tmp_path: Path, capsys: Capture
 ) -> None:
     """Forty publishes, each killed one to eight times at random moments and then left to end."""
+    chance = new_chance(capsys)
     for number in range(40):
         tenant = new_tenant("clinic")
         place = copy_for(undisturbed, tenant, tmp_path / str(number))
@@ -441,9 +337,10 @@ def test_publishing_under_many_kills(
 
 @pytest.mark.soak
 def test_publishing_while_postgres_dies_again_and_again(
-    undisturbed: Undisturbed, killable_server: Server, tmp_path: Path, chance: random.Random
+    undisturbed: Undisturbed, killable_server: Server, tmp_path: Path, capsys: Capture
 ) -> None:
     """Ten databases, the server killed beneath each publish as its ledger grows."""
+    chance = new_chance(capsys)
     for number in range(10):
         name = f"clinic_{number}"
         killable_server.database(name)
@@ -456,29 +353,3 @@ def test_publishing_while_postgres_dies_again_and_again(
         publish(place).done()
         require_whole(undisturbed, tenant, place)
         shutil.rmtree(place.folder)
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("name", STEPS)
-def test_a_step_under_many_kills(
-    steps: dict[str, Step], tmp_path: Path, chance: random.Random, name: str
-) -> None:
-    """Fifty kills of each step, half of them just after its first write."""
-    step = steps[name]
-    for number in range(50):
-        place = step.start.copied(tmp_path / str(number))
-        if number % 2:
-            require_before_or_after(step, place, at_random(step, chance))
-        else:
-            require_before_or_after(step, place, soon_after(touched(place), chance.uniform(0, 0.05)))
-        shutil.rmtree(place.folder)
-
-
-def soon_after(reached: Reached, seconds: float) -> Reached:
-    def both() -> bool:
-        if not reached():
-            return False
-        time.sleep(seconds)
-        return True
-
-    return both

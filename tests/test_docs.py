@@ -1,40 +1,32 @@
-"""The documentation keeps its word: its commands are run, its files are read, its tables are the code's.
-
-A ```console block is a session in a terminal: a line that begins with `$ ` is run, what follows is what it
-prints, standard output before standard error. In what is printed, `…` stands for any text, and a line of
-nothing else for any lines. In a command, HASH and ID stand for the plan hash and the row id seen last. A file
-that `cat` shows and that is not there is made with what the page says it holds, and a ```toml block that
-begins with `# NAME.toml` is that file.
-"""
+"""The documentation keeps its word: its commands are run, its files are read, its tables are the code's."""
 
 from __future__ import annotations
 
 import ast
+import csv
+import hashlib
+import json
 import os
 import re
-import shlex
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.exceptions import InvalidSignature
+from pages import FENCE, Terminal, blocks, run_page, table_under, terminal_in, text_of
+from typer.main import get_command
 
-import sample_data
 from stager import __version__
-from stager.cli import main
+from stager.cli.app import app
 from stager.crypto.places import key_folder
-from stager.errors import StagerError
-from stager.event_log import EventLog
 from stager.events import EVENT_KINDS
 from stager.ingest.grammar import Reason
 from stager.ingest.mapping import load_mapping
-from stager.session import Settings
-from stager.session.workspace import Workspace
-from stager.sheets import State
+from stager.records import slices
+from stager.session import Session, Settings
+from stager.sheets import SHEET, State
 from stager.tenant.registry import Registry, Tenant
 
 ROOT = Path(__file__).parent.parent
@@ -43,112 +35,13 @@ MAPPING, STAGING, EVENTS = DOCS / "mapping.md", DOCS / "staging.md", DOCS / "eve
 ARCHITECTURE, SAFETY = DOCS / "architecture.md", DOCS / "safety.md"
 OURS = (README, CHANGELOG, MAPPING, STAGING, EVENTS, ARCHITECTURE, SAFETY)
 
-_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_HASH = re.compile(r"\b[0-9a-f]{64}\b")
-_ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
-_ASSIGNMENT = re.compile(r"[A-Z_]+=")
 _CODE = re.compile(r"`([^`\n]+)`")
 
 
-def text_of(page: Path) -> str:
-    return page.read_text(encoding="utf-8")
-
-
-def blocks(page: Path, *languages: str) -> list[tuple[str, str]]:
-    """The page's fenced blocks of these languages, in order: language and text."""
-    found = _FENCE.findall(text_of(page))
-    return [(language, text) for language, text in found if language in languages]
-
-
-def table_under(page: Path, heading: str) -> list[list[str]]:
-    """The cells of the first table under a heading, without its head."""
-    section = re.split(r"^#", text_of(page).split(heading, 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
-    lines = [line for line in section.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines[2:]]
-
-
-@dataclass
-class Terminal:
-    """Runs a page's commands in a folder: stager in this process, `cat`, `cp` and the like by the shell."""
-
-    capsys: pytest.CaptureFixture[str]
-    monkeypatch: pytest.MonkeyPatch
-    seen: dict[str, str] = field(default_factory=dict)
-    code: int = 0
-
-    def run(self, command: str, shown: str) -> str:
-        """What the command prints. shown: what the page says, which `cat` takes a missing file from."""
-        words = shlex.split(command.replace("$?", str(self.code)))
-        words = [self.seen.get(word, word) for word in words]
-        with self.monkeypatch.context() as env:
-            while words and _ASSIGNMENT.match(words[0]):
-                name, _, value = words.pop(0).partition("=")
-                env.setenv(name, os.path.expandvars(value))
-            output = self._stager(words[1:]) if words[0] == "stager" else self._shell(words, shown)
-        for name, pattern in (("HASH", _HASH), ("ID", _ID)):
-            if found := pattern.findall(output):
-                self.seen[name] = found[-1]
-        return output
-
-    def _stager(self, arguments: Sequence[str]) -> str:
-        self.capsys.readouterr()
-        self.code = main(arguments)
-        return "".join(self.capsys.readouterr())
-
-    def _shell(self, words: Sequence[str], shown: str) -> str:
-        if words[0] == "cat" and not Path(words[1]).exists():
-            Path(words[1]).write_text(shown, encoding="utf-8")
-        done = subprocess.run(words, check=False, capture_output=True, text=True)
-        self.code = done.returncode
-        return done.stdout + done.stderr
-
-
-def sessions(text: str) -> Iterator[tuple[str, str]]:
-    """A console block's commands, each with the text shown under it."""
-    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
-        command, _, shown = part.partition("\n")
-        yield command, shown
-
-
-def pattern_of(shown: str) -> str:
-    """A regular expression for what is shown, its `…` standing for anything."""
-    lines = []
-    for line in shown.splitlines():
-        if line.strip() == "…":
-            lines.append(r"(?:.*\n)*?")
-        else:
-            lines.append(".*".join(re.escape(part) for part in line.rstrip().split("…")) + r"[ ]*\n")
-    return "".join(lines)
-
-
-def run_page(page: Path, terminal: Terminal) -> None:
-    """Make the page's files and run its commands in the working folder, each as the page shows it."""
-    for language, text in blocks(page, "console", "toml"):
-        if language == "toml":
-            if named := re.match(r"# ([\w-]+\.toml)\n", text):
-                Path(named[1]).write_text(text, encoding="utf-8")
-            continue
-        for command, shown in sessions(text):
-            output = terminal.run(command, shown)
-            assert re.fullmatch(pattern_of(shown), output), f"{page.name}: $ {command}\n{output}"
-
-
 @pytest.fixture
-def terminal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Terminal:
-    """A terminal in a folder with the made-up practice's files, and with settings of its own."""
-    for path in sample_data.practice_files().values():
-        shutil.copyfile(path, tmp_path / path.name)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    for name in [name for name in os.environ if name.startswith("STAGER_")]:
-        monkeypatch.delenv(name)
-    for name in ("CONFIG", "DATA", "STATE"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
-    monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setenv("STAGER_ACTOR", "sam")
-    return Terminal(capsys, monkeypatch)
+def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """A terminal in a folder of the test's own."""
+    return terminal_in(tmp_path, monkeypatch)
 
 
 def registered(tenant: Tenant, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,11 +71,19 @@ def test_the_readmes_tenants_file_is_read(tmp_path: Path) -> None:
     assert Registry.load(path, {}, tmp_path).tenant("maple-surgery").dsn
 
 
+def test_what_is_not_there_yet_is_not() -> None:
+    """A command that the README says is missing is; once it comes, the README is to say so."""
+    missing = text_of(README).split("## Not there yet", 1)[1].split("\n## ", 1)[0]
+    told = set(re.findall(r"`stager (\w+)` is not there", missing))
+    assert told
+    assert not told & set(get_command(app).commands)
+
+
 def test_the_readmes_make_targets_exist() -> None:
     """Every `make …` that a page names is a target of the Makefile."""
     targets = set(re.findall(r"^(\w+):", text_of(ROOT / "Makefile"), re.MULTILINE))
-    named = {target for page in OURS for target in re.findall(r"\bmake (\w+)\b(?=[`\s]*(?:#|$|`))", text_of(page))}
-    assert {"demo", "test", "check"} <= named <= targets
+    shown = "".join(text for page in OURS for _, text in blocks(page, "sh"))
+    assert {"demo", "test", "check"} <= set(re.findall(r"^make (\w+)", shown, re.MULTILINE)) <= targets
 
 
 def test_mapping_profiles_are_read(tmp_path: Path) -> None:
@@ -195,19 +96,63 @@ def test_mapping_profiles_are_read(tmp_path: Path) -> None:
     assert len(profiles) >= 2
 
 
+def test_what_a_spreadsheet_would_run_comes_back_as_it_was(terminal: Terminal) -> None:
+    """It stands behind an apostrophe in the reject file, and one that came back is read to the letter."""
+    cells = ["=2+5", "+44 7700", "-", "@SUM(A1)", "'=quoted", "''-", "'plain", '=a"b,c', "plain"]
+    header = ["PatientID", "Drug Name", "Frequency", "Date"]
+    write_medications(Path("drugs.csv"), header, [["7", cell, "daily", "unreadable"] for cell in cells])
+    terminal.run("stager --quiet ingest drugs.csv", "")
+    terminal.run("stager --quiet rejects", "")
+    rejected = Path("rejects/medications-rejects.csv")
+    [header, *records] = csv.reader(rejected.read_text(encoding="utf-8-sig").splitlines())
+    assert not any(record[1].startswith(tuple("=+-@\t\r")) for record in records)
+    write_medications(rejected, header, [[*record[:3], "2024-02-05", *record[4:]] for record in records])
+    terminal.run(f"stager --quiet ingest {rejected}", "")
+    with Session(Settings(Path("staging.duckdb"), os.environ, Path.cwd())) as session:
+        read = [
+            part.cells["drug_name"].to_list()
+            for part in slices(session._open().staging, SHEET["medications"])
+        ]
+    assert read == [cells, cells]
+
+
+def write_medications(path: Path, header: Sequence[str], records: Sequence[Sequence[str]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *records])
+
+
 def test_every_reason_for_a_malformed_record_is_explained() -> None:
     """The mapping page's table has each reason once and no other."""
     named = [cells[0].strip("`") for cells in table_under(MAPPING, "## Malformed records")]
     assert named == [reason.value for reason in Reason]
 
 
-def test_the_table_of_events_is_the_catalogue() -> None:
-    """Kind, version, what it is about, the keys of its detail and its meaning, in the catalogue's order."""
-    told = [
-        [f"`{kind.name}`", str(kind.version), kind.about, ", ".join(f"`{key}`" for key in kind.detail), kind.meaning]
+def catalogue() -> list[list[str]]:
+    """The rows of the events page's table."""
+    return [
+        [
+            f"`{kind.name}`",
+            str(kind.version),
+            kind.about,
+            ", ".join(f"`{key}`" for key in kind.detail),
+            kind.meaning,
+        ]
         for kind in EVENT_KINDS.values()
     ]
-    assert table_under(EVENTS, "## The catalogue") == told
+
+
+def test_the_table_of_events_is_the_catalogue() -> None:
+    """In the catalogue's order; `python tests/test_docs.py` writes it anew."""
+    assert table_under(EVENTS, "## The catalogue") == catalogue()
+
+
+def write_catalogue() -> None:
+    """Put the catalogue into the events page."""
+    before, section = text_of(EVENTS).split("## The catalogue\n", 1)
+    table = re.compile(r"(^\|.*\n^\|[-| ]+\n)(?:^\|.*\n)*", re.MULTILINE)
+    lines = "".join(f"| {' | '.join(cells)} |\n" for cells in catalogue())
+    told = table.sub(lambda found: found[1] + lines, section, count=1)
+    EVENTS.write_text(f"{before}## The catalogue\n{told}", encoding="utf-8")
 
 
 def test_every_state_of_a_row_is_explained() -> None:
@@ -221,22 +166,25 @@ class Log:
     """A migration's log as the events page's code reads it, and the names which that code defines."""
 
     page: dict[str, Any]
+    path: Path
+    key: str
     events: list[tuple[Any, ...]]
     leaves: list[bytes]
     seals: list[tuple[Any, ...]]
-    path: Path
 
 
-@pytest.fixture
-def log(terminal: Terminal, tmp_path: Path) -> Log:
-    """The log of a small migration with a person's decision in it, read without stager."""
-    run_page(EVENTS, terminal)
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Log:
+    """The log of the events page's migration, read without stager."""
     names: dict[str, Any] = {}
     for _, text in blocks(EVENTS, "python"):
         exec(text, names)
-    path = tmp_path / "staging.duckdb"
-    key = (key_folder(os.environ) / "staging.key").read_text(encoding="ascii")
-    return Log(names, *names["read_log"](path, key), path)
+    folder = tmp_path_factory.mktemp("events")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        run_page(EVENTS, terminal_in(folder, monkeypatch))
+        key = (key_folder(os.environ) / "staging.key").read_text(encoding="ascii")
+    path = folder / "staging.duckdb"
+    return Log(names, path, key, *names["read_log"](path, key))
 
 
 def test_the_events_pages_code_recomputes_the_log(log: Log) -> None:
@@ -257,11 +205,30 @@ def test_the_events_pages_code_notices_what_was_altered(log: Log) -> None:
         log.page["check_seals"](log.events, resealed)
 
 
-def test_the_plan_hash_is_made_as_the_page_says(log: Log, terminal: Terminal) -> None:
-    """The lines that the page describes, hashed, are the hash that `approve` printed."""
-    assert log.page["plan_hash"](log.path, (key_folder(os.environ) / "staging.key").read_text()) == (
-        terminal.seen["HASH"]
-    )
+def test_the_plan_hash_is_made_as_the_page_says(log: Log) -> None:
+    """What the page describes, put together by its own code, hashes to what the approval holds."""
+    with log.page["opened"](log.path, log.key) as staging:
+        sources = staging.execute(
+            "select source_id, sha256, content_root, rules from source order by source_id"
+        ).fetchall()
+        rows = staging.execute(
+            "select sheet, source_id, row_no, patient_source, patient_row, patient_person,"
+            " practitioner_source, practitioner_row, practitioner_person"
+            " from row_state where state = 'approved' order by source_id, row_no"
+        ).fetchall()
+    details = {event[6:8]: event[9] for event in log.events if event[3] in ("row.accepted", "row.rejected")}
+    typed = {event[6:8]: json.loads(event[9]) for event in log.events if event[3] == "finding.decided"}
+    netstring, whole = log.page["netstring"], hashlib.sha256(b"stager/plan/1\n")
+    for source in sources:
+        whole.update(b"".join(map(netstring, source)))
+    for sheet, source_id, row_no, *links in rows:
+        said = typed.get((source_id, row_no))
+        cells = f"date_of_birth {said['value_digest']}" if said else None
+        parts = (sheet, source_id, row_no, details[source_id, row_no], *links, cells)
+        whole.update(b"".join(map(netstring, parts)))
+    assert whole.hexdigest() in [
+        json.loads(e[9])["plan_hash"] for e in log.events if e[3] == "approval.granted"
+    ]
 
 
 def test_the_events_pages_code_stands_alone() -> None:
@@ -327,15 +294,21 @@ def test_every_page_can_be_reached() -> None:
 def test_the_files_that_pages_name_exist() -> None:
     """A path in code type that lies in the project leads to something."""
     for page in OURS:
-        for named in _CODE.findall(_FENCE.sub("", text_of(page))):
-            if re.fullmatch(r"(?:stager|docs|tests|sample_data|tui)/[\w./-]*", named):
+        for named in _CODE.findall(FENCE.sub("", text_of(page))):
+            if re.fullmatch(r"(?:stager|docs|tests|sample_data|tui)/[\w./-]*(?:\.\w+|/)", named):
                 assert (ROOT / named).exists(), f"{page.name}: {named}"
 
 
 def test_the_modules_that_the_architecture_names_are_all_there_are() -> None:
     """Every module and package directly below `stager` stands in the page's tables."""
-    there = {path.stem for path in (ROOT / "stager").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
-    told = set(re.findall(r"`(\w+)`", "\n".join(" ".join(row) for row in table_under(ARCHITECTURE, "## Layers"))))
+    there = {
+        path.stem
+        for path in (ROOT / "stager").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    told = set(
+        re.findall(r"`(\w+)`", "\n".join(" ".join(row) for row in table_under(ARCHITECTURE, "## Layers")))
+    )
     assert there - {"__init__", "__main__"} <= told
 
 
@@ -343,3 +316,7 @@ def test_the_changelog_has_this_version() -> None:
     """Its first entry is the version that the package says it is."""
     [first, *_] = re.findall(r"^## (\S+)", text_of(CHANGELOG), re.MULTILINE)
     assert first == __version__
+
+
+if __name__ == "__main__":
+    write_catalogue()

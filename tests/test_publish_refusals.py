@@ -61,7 +61,7 @@ def test_a_refused_patient_becomes_a_finding(migration: Migration, target: Conne
     assert finding == {
         "code": "publish.refused",
         "rule": "23505 users_user_legacy_id_key",
-        "standing": False,
+        "standing": True,
         "subject": "23505",
     }
     refused = [each.refused for each in ledger.read(target, migration.staging.migration_id) if each.refused]

@@ -119,9 +119,9 @@ def test_rows_hang_on_their_persons(migration: Migration, target: Connection) ->
     migration.approve()
     migration.publish()
     found = target.execute(
-        "select drug_name, patient.legacy_id, doctor.legacy_id, quantity from clinical_data_prescription as row"
+        "select drug_name, patient.legacy_id, doctor.legacy_id, quantity from clinical_data_prescription"
         " join users_user as patient on patient.id = patient_id"
-        " left join users_user as doctor on doctor.id = practitioner_id order by row.id"
+        " left join users_user as doctor on doctor.id = practitioner_id order by prescribed_on"
     ).fetchall()
     assert found[:3] == [
         ("Drug 1 75mg", "P1", "P8", 28),

@@ -75,8 +75,9 @@ def test_rows_get_ids_from_their_sequences(migration: Migration, target: Connect
 def test_the_applications_words_and_constants(migration: Migration, target: Connection) -> None:
     """Words are translated, what is absent has the application's stand-in, constants are filled in."""
     migration.publish()
-    user = "select sex, role, town, is_active, date_joined::date::text from accounts_user where legacy_ref = 'P8'"
-    assert target.execute(user).fetchall() == [("F", "doctor", "", True, "2026-01-01")]
+    columns = "sex, role, town, is_active, date_joined::date::text"
+    user = f"select {columns} from accounts_user where legacy_ref = 'P8'"
+    assert target.execute(user.encode()).fetchall() == [("F", "doctor", "", True, "2026-01-01")]
     allergy = "select severity, is_active, code from records_allergy order by id limit 2"
     assert target.execute(allergy).fetchall() == [(1, True, "E11.9"), (0, True, "E11.9")]
 

@@ -32,7 +32,7 @@ from tests.spine import (
 )
 
 MARKER = "MRK-Persephone-Oakenshield"
-MANY = 400_000
+MANY = 300_000
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ DIES_SPILLING = """
 import os, signal, sys
 from pathlib import Path
 from stager.staging import Staging
-staging = Staging.open(Path(sys.argv[1]), sys.argv[2], memory="40MiB")
+staging = Staging.open(Path(sys.argv[1]), sys.argv[2], memory="32MiB")
 with staging.transaction():
     staging._execute(sys.argv[3])
 staging._execute("begin")
@@ -70,7 +70,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 DIES_SPILLING_OPENLY = """
 import os, signal, sys
 import duckdb
-limits = {"memory_limit": "40MiB", "temp_directory": sys.argv[1] + ".spill"}
+limits = {"memory_limit": "32MiB", "temp_directory": sys.argv[1] + ".spill"}
 open_file = duckdb.connect(sys.argv[1], config=limits)
 open_file.execute(sys.argv[2])
 os.kill(os.getpid(), signal.SIGKILL)
@@ -135,7 +135,7 @@ def test_files_are_0600_and_folders_0700_whatever_the_umask(tmp_path: Path) -> N
     before = os.umask(0o002)
     try:
         with session_in(work) as session:
-            session.ingest(files, Intake(), actor="eng")
+            session.ingest(files[:1], Intake(), actor="eng")
             made = [path for path in work.rglob("*") if path.is_file() or path.is_dir()]
             modes = {path.relative_to(work).as_posix(): stat.S_IMODE(path.stat().st_mode) for path in made}
         assert os.umask(0o002) == 0o002
@@ -359,7 +359,7 @@ def test_a_failing_statement_does_not_quote_a_cell(staging: Staging) -> None:
     """DuckDB's own text names the cell that it cannot read; ours names only the kind of failure."""
     with pytest.raises(StagerError, match="ConversionException") as caught:
         staging._execute("select $cell::integer", {"cell": MARKER})
-    assert MARKER not in "".join([str(caught.value), caught.value.hint])
+    assert MARKER not in whole_text(caught.value)
 
 
 def test_facts_of_the_file_have_a_name(staging: Staging) -> None:

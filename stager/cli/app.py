@@ -17,7 +17,7 @@ import typer
 from typer.main import get_command
 
 from stager import __version__
-from stager.cli import demo, evidence, intake, publishing, reference, review, tenants
+from stager.cli import demo, evidence, intake, publishing, reference, report, review, tenants, verify
 from stager.cli.hoisting import hoist
 from stager.cli.invocation import Invocation, actor_or_user
 from stager.cli.options import examples
@@ -38,7 +38,7 @@ app = typer.Typer(
         "stager demo",
     ).rpartition("\n\n")[0],
 )
-for _family in (intake, review, publishing, evidence, reference, demo, tenants):
+for _family in (intake, review, publishing, evidence, report, verify, reference, demo, tenants):
     _family.add_to(app)
 
 
@@ -52,7 +52,8 @@ def _version(*, asked: bool) -> None:
 def stager(
     context: typer.Context,
     staging: Annotated[
-        Path, typer.Option(metavar="PATH", envvar="STAGER_STAGING", help="The staging file.")
+        Path,
+        typer.Option(metavar="PATH", envvar="STAGER_STAGING", help="The staging file.", readable=False),
     ] = Path("staging.duckdb"),
     actor: Annotated[
         str | None,
@@ -61,7 +62,10 @@ def stager(
     tenants_file: Annotated[
         Path | None,
         typer.Option(
-            "--tenants", metavar="PATH", help="The tenants file; else STAGER_TENANTS, ./tenants.toml."
+            "--tenants",
+            metavar="PATH",
+            help="The tenants file; else STAGER_TENANTS, ./tenants.toml.",
+            readable=False,
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,

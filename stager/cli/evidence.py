@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stager.cli import options, show_evidence
-from stager.cli.invocation import invocation
+from stager.cli.invocation import Invocation, invocation
 from stager.errors import IntegrityFailed
+from stager.sheets import SHEET
+
+if TYPE_CHECKING:
+    from stager.session import Session
+    from stager.session.views import RowStory
 
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the program."""
     app.command(epilog=options.examples("stager rejects", "stager rejects --out to-correct/"))(rejects)
     app.command(
-        epilog=options.examples("stager why clinical_data_note 018f3c2a-7d1e-8a4b-9c0d-1e2f3a4b5c6d"),
+        epilog=options.examples(
+            "stager why clinical_data_note 018f3c2a-7d1e-8a4b-9c0d-1e2f3a4b5c6d",
+            "stager why users_user 018f3c2a-7d1e-8a4b-9c0d-1e2f3a4b5c6d --column Postcode --show-values",
+        ),
     )(why)
     app.command(epilog=options.examples("stager history notes 17", "stager history notes 2:17 --json"))(
         history
@@ -50,13 +58,14 @@ def why(
     context: typer.Context,
     table: Annotated[str, typer.Argument(metavar="TABLE", help="The tenant's table.")],
     target_id: Annotated[str, typer.Argument(metavar="ID", help="The row's id there.")],
+    column: options.OfColumn = None,
+    show_values: options.ShowValues = False,
 ) -> None:
     """Show where a published row came from, down to its bytes."""
     call = invocation(context)
     with call.session() as session:
-        story = session.why(target_id)
-    show_evidence.story(call.screen, story, of=f"{table} {target_id}")
-    call.screen.document({"table": table, **show_evidence.document(story)})
+        story = session.why(target_id, table)
+        _tell(call, session, story, column, {"table": table}, f"{table} {target_id}", show_values=show_values)
 
 
 def history(
@@ -71,13 +80,36 @@ def history(
         ),
     ],
     row: Annotated[str, typer.Argument(metavar="ROW", help="ROW, or SOURCE:ROW where it has several files.")],
+    column: options.OfColumn = None,
+    show_values: options.ShowValues = False,
 ) -> None:
     """Show every event of a row."""
     call = invocation(context)
     with call.session() as session:
         story = session.history(sheet, row)
-    show_evidence.story(call.screen, story, of=f"{story.sheet} row {story.row}")
-    call.screen.document(show_evidence.document(story))
+        _tell(call, session, story, column, {}, f"{story.sheet} row {story.row}", show_values=show_values)
+
+
+def _tell(
+    call: Invocation,
+    session: Session,
+    story: RowStory,
+    column: str | None,
+    told: dict[str, str],
+    of: str,
+    *,
+    show_values: bool,
+) -> None:
+    """Show a row's story, or one cell's; its values only where they are asked for."""
+    field = options.field_of(column, story.sheet)
+    if field:
+        story = story.of_field(field)
+        of = f"{of}, {SHEET[story.sheet].column(field).name}"
+    values = session.show_values(story, actor=call.actor, field=field) if show_values else None
+    show_evidence.story(call.screen, story, of=of)
+    if values:
+        show_evidence.values(call.screen, story, values)
+    call.screen.document({**told, **show_evidence.document(story, values)})
 
 
 def rebuild(context: typer.Context) -> None:

@@ -63,12 +63,15 @@ def take_in(
     dry_run: bool,
 ) -> list[SourceAccount]:
     """Stage files and show their accounts."""
-    with progress.shown(call.screen, "bytes") as seen:
-        accounts = session.ingest(
-            files, told, actor=call.actor, tenant=tenant, dry_run=dry_run, progress=seen
-        )
-    show_intake.accounts(call.screen, accounts, dry_run=dry_run)
-    show_intake.key_made(call.screen, session.key_made)
+    try:
+        with progress.shown(call.screen, "bytes") as seen:
+            accounts = session.ingest(
+                files, told, actor=call.actor, tenant=tenant, dry_run=dry_run, progress=seen
+            )
+        show_intake.accounts(call.screen, accounts, dry_run=dry_run)
+    finally:
+        # Also where the files could not be staged: the next command finds the key and says nothing of it.
+        show_intake.key_made(call.screen, session.key_made)
     return accounts
 
 

@@ -44,9 +44,12 @@ def sheet_names(incomplete: str) -> Iterator[str]:
     yield from (name for name in SHEET if name.startswith(incomplete))
 
 
-Files = Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="CSV files, in any order.")]
+# `readable=False`: whether a file may be read, its reader finds out, and says it by the fitting exit code.
+Files = Annotated[
+    list[Path] | None, typer.Argument(metavar="FILE", help="CSV files, in any order.", readable=False)
+]
 MoreFiles = Annotated[
-    list[Path] | None, typer.Option("--file", "-f", metavar="FILE", help="A CSV file, too.")
+    list[Path] | None, typer.Option("--file", "-f", metavar="FILE", help="A CSV file, too.", readable=False)
 ]
 Slug = Annotated[str, typer.Option("--tenant", "-t", metavar="SLUG", help="The tenant.")]
 MaybeSlug = Annotated[
@@ -79,6 +82,21 @@ SameAs = Annotated[
     int | None, typer.Option("--same-as", metavar="ID", help="Those about the same thing as finding ID.")
 ]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")]
+AtEvent = Annotated[
+    int | None, typer.Option("--at", metavar="SEQ", help="As it stood after that event of the log.")
+]
+ShowValues = Annotated[
+    bool,
+    typer.Option("--show-values", help="Show the cells and bytes, too; an event says that you saw them."),
+]
+Expect = Annotated[
+    str | None,
+    typer.Option(
+        "--expect",
+        metavar="COUNTS",
+        help="The practice's own counts: patients=10231,… or a CSV file with sheet,count.",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Encoding = Annotated[
     str | None, typer.Option("--encoding", metavar="ENCODING", help="The files' encoding; else found out.")
@@ -87,7 +105,10 @@ Delimiter = Annotated[
     str | None, typer.Option("--delimiter", metavar="SIGN", help="One sign, or `tab`; else found out.")
 ]
 MappingFile = Annotated[
-    Path | None, typer.Option("--mapping", metavar="FILE", help="A mapping profile (TOML) for the headers.")
+    Path | None,
+    typer.Option(
+        "--mapping", metavar="FILE", help="A mapping profile (TOML) for the headers.", readable=False
+    ),
 ]
 Synthetic = Annotated[
     bool, typer.Option("--synthetic", help="The patients are made up: 999 NHS numbers count as valid.")

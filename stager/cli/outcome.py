@@ -23,10 +23,8 @@ INTERRUPTED = 130
 
 def exit_code(error: BaseException, screen: Screen) -> int:
     """Say what happened and what to do next; the exit code that tells which kind it was."""
-    if isinstance(error, typer.Exit):
-        return error.exit_code
-    if isinstance(error, SystemExit):  # how typer ends after it has shown or installed its completion
-        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    if isinstance(error, typer.Exit | SystemExit):
+        return _as_asked(error)
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return interrupted(screen)
     if isinstance(error, StagerError):
@@ -35,9 +33,14 @@ def exit_code(error: BaseException, screen: Screen) -> int:
     if isinstance(error, typer.TyperException):
         _tell(screen, _sentence(error.format_message()), f"{_command(error)} --help")
         return WRONG_USAGE
-    if isinstance(error, BrokenPipeError):
-        return _closed(screen)
-    return _fault(error, screen)
+    return _closed(screen) if isinstance(error, BrokenPipeError) else _fault(error, screen)
+
+
+def _as_asked(error: typer.Exit | SystemExit) -> int:
+    """The code that the end was asked for with: SystemExit is typer's when it has shown its completion."""
+    if isinstance(error, typer.Exit):
+        return error.exit_code
+    return error.code if isinstance(error.code, int) else int(error.code is not None)
 
 
 def interrupted(screen: Screen) -> int:

@@ -45,20 +45,31 @@ def publish(
         str | None,
         typer.Option("--plan", metavar="HASH", help="Publish this approved plan and nothing else."),
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Not unless as many records came as the practice expects.")
+    ] = False,
 ) -> None:
     """Publish the approved rows to a tenant, each exactly once."""
     call = invocation(context)
     with call.session() as session:
-        done = send(call, session, tenant, dry_run=dry_run, plan=plan)
+        done = send(call, session, tenant, dry_run=dry_run, plan=plan, strict=strict)
     call.screen.document(show_publishing.document(done, dry_run=dry_run))
 
 
 def send(
-    call: Invocation, session: Session, tenant: str, *, dry_run: bool = False, plan: str | None = None
+    call: Invocation,
+    session: Session,
+    tenant: str,
+    *,
+    dry_run: bool = False,
+    plan: str | None = None,
+    strict: bool = False,
 ) -> Published:
     """Publish and show what became of it."""
     with progress.shown(call.screen, "rows") as seen:
-        done = session.publish(tenant, actor=call.actor, dry_run=dry_run, expected_plan=plan, progress=seen)
+        done = session.publish(
+            tenant, actor=call.actor, dry_run=dry_run, expected_plan=plan, strict=strict, progress=seen
+        )
     show_publishing.published(call.screen, done, dry_run=dry_run)
     return done
 

@@ -31,7 +31,11 @@ class Standing(Enum):
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the program."""
-    app.command(epilog=options.examples("stager status", "stager status --json"))(status)
+    app.command(
+        epilog=options.examples(
+            "stager status", "stager status --expect patients=10231,notes=720000", "stager status --at 1200"
+        )
+    )(status)
     app.command(
         epilog=options.examples("stager rows --state held", "stager rows --sheet notes --json > rows.jsonl")
     )(rows)
@@ -53,11 +57,17 @@ def add_to(app: typer.Typer) -> None:
     )
 
 
-def status(context: typer.Context) -> None:
+def status(
+    context: typer.Context, expect: options.Expect = None, at: options.AtEvent = None
+) -> None:
     """Show the account, the open findings, and what to do next."""
     call = invocation(context)
+    if expect and at:
+        raise UsageError("what is expected is said now, not in the past", hint="leave out --at or --expect")
     with call.session() as session:
-        found = session.status()
+        if expect:
+            session.expect(expect, actor=call.actor)
+        found = session.status(at=at)
     show_account.status(call.screen, found)
     call.screen.document(show_account.status_document(found))
 
@@ -69,13 +79,14 @@ def rows(
         State | None, typer.Option("--state", metavar="STATE", help="In this state only.")
     ] = None,
     code: options.OfCode = None,
+    at: options.AtEvent = None,
 ) -> None:
     """List every row as it stands; with --json as JSON Lines."""
     call = invocation(context)
     shown = show_account.Rows(call.screen)
     with call.session() as session, call.screen.list_for_readers():
         for row in session.rows(
-            sheet=sheet, state=state.value if state else None, code=code.value if code else None
+            sheet=sheet, state=state.value if state else None, code=code.value if code else None, at=at
         ):
             if call.screen.as_json:
                 call.screen.line(show_account.row_document(row))
@@ -94,12 +105,13 @@ def findings(
         Standing, typer.Option("--state", metavar="STATE", help="open, decided, closed or all.")
     ] = Standing.OPEN,
     same_as: options.SameAs = None,
+    at: options.AtEvent = None,
 ) -> None:
     """List findings with their suggestions, and no patient's values."""
     call = invocation(context)
     wanted = _filter(code, sheet, column, rule, same_as, row=row, state=state)
     with call.session() as session:
-        found = session.findings(wanted)
+        found = session.findings(wanted, at=at)
     with call.screen.list_for_readers():
         show_findings.listed(call.screen, found)
         call.screen.document(show_findings.document(found))

@@ -10,7 +10,7 @@ from stager.sheets import EXPLAINED, Code, State
 
 if TYPE_CHECKING:
     from stager.account import SheetAccount
-    from stager.session.views import RowLine, Status
+    from stager.session.views import Moment, RowLine, Status
 
 
 def status(screen: Screen, found: Status) -> None:
@@ -18,10 +18,19 @@ def status(screen: Screen, found: Status) -> None:
     synthetic = ", made-up patients" if found.synthetic else ""
     screen.say(f"migration {found.migration_id} for {found.tenant or 'no tenant yet'}{synthetic}")
     screen.say(f"{found.events:,} events under {found.seals:,} seals, root {found.root or 'none'}")
+    if found.moment:
+        _moment(screen, found.moment)
     screen.say()
     account(screen, found)
     findings(screen, found)
-    next_step(screen, found)
+    if not found.moment:
+        next_step(screen, found)
+
+
+def _moment(screen: Screen, moment: Moment) -> None:
+    screen.say(f"as it stood after event {moment.seq:,} of {moment.at}")
+    if moment.command_ends != moment.seq:
+        screen.say(f"that is in the midst of a command, which ended with event {moment.command_ends:,}")
 
 
 def account(screen: Screen, found: Status) -> None:
@@ -36,6 +45,8 @@ def account(screen: Screen, found: Status) -> None:
     lines.append(_line("sum of states", found, lambda sheet: sum(sheet.states.values())))
     lines.append(_line("bytes", found, lambda sheet: sum(each.size for each in sheet.files)))
     lines.append(_line("bytes kept", found, lambda sheet: sum(each.bytes_kept for each in sheet.files)))
+    if any(sheet.expected is not None for sheet in found.sheets):
+        lines += _expected(found)
     balances = [("yes" if sheet.balances else "NO") for sheet in found.sheets]
     lines.append(("balances", *balances, "yes" if found.balances else "NO"))
     screen.table(("account", *(sheet.sheet for sheet in found.sheets), "total"), lines, last=True)
@@ -50,6 +61,17 @@ def account(screen: Screen, found: Status) -> None:
             ],
         )
     screen.say()
+
+
+def _expected(found: Status) -> list[tuple[Cell, ...]]:
+    """The practice's own counts, and how far ours are from them."""
+    told = [sheet.expected for sheet in found.sheets]
+    apart = [sheet.difference for sheet in found.sheets]
+    shown = ["" if each is None else "none" if each == 0 else f"{each:+,}" for each in apart]
+    lines: list[tuple[Cell, ...]] = [("expected", *told, None), ("difference", *shown, None)]
+    if replaced := [sheet.replaced for sheet in found.sheets if sheet.replaced]:
+        lines.insert(0, ("replaced", *(sheet.replaced for sheet in found.sheets), sum(replaced)))
+    return lines
 
 
 def findings(screen: Screen, found: Status) -> None:
@@ -81,6 +103,7 @@ def status_document(found: Status) -> dict[str, Any]:
         "findings": {
             code: {"open": count, "meaning": EXPLAINED[Code(code)]} for code, count in found.findings.items()
         },
+        "moment": asdict(found.moment) if found.moment else None,
         "next": {"command": found.next_step, "why": found.why_next},
     }
 
@@ -146,5 +169,8 @@ def _sheet(sheet: SheetAccount) -> dict[str, Any]:
         "records": sheet.records,
         "balances": sheet.balances,
         "states": sheet.states,
+        "replaced": sheet.replaced,
+        "expected": sheet.expected,
+        "difference": sheet.difference,
         "files": [{**asdict(each), "balances": each.balances} for each in sheet.files],
     }

@@ -1,49 +1,83 @@
-"""Where a row came from and what happened to it."""
+"""Where a row came from and what happened to it, in words."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from stager.cli import telling
 from stager.cli.screen import Screen
 
 if TYPE_CHECKING:
-    from stager.session.views import EventLine, RowStory
-
-LONGEST_DETAIL = 160
-"""Characters of an event's detail that are shown unless a person asks for more."""
+    from stager.session.views import RowStory, RowValues
 
 
 def story(screen: Screen, found: RowStory, *, of: str) -> None:
-    """The row's place down to its bytes, and its events."""
+    """The row's place down to its bytes, whose it is, how it came to the tenant, and its events."""
     screen.say(of, style="bold")
-    screen.say(f"  state   {found.state}")
-    screen.say(f"  sheet   {found.sheet}, row {found.row:,}")
-    screen.say(f"  file    {found.file}")
-    screen.say(f"  sha256  {found.sha256}")
-    screen.say(f"  line    {found.line:,}")
-    screen.say(
-        f"  bytes   {found.byte_start:,} to {found.byte_start + found.byte_len:,} ({found.byte_len:,})"
-    )
-    if found.target_id:
-        screen.say(f"  target  {found.target_id}")
+    for label, said in _place(found):
+        screen.say(f"  {label:<9} {said}")
+    for change in found.changes:
+        screen.say(f"  {'changed':<9} {change.column}: {change.meaning} ({change.rule}), event {change.seq:,}")
     screen.say()
     for event in found.events:
         screen.say(f"{event.seq:>7}  {event.at}  {event.actor}  {event.kind}")
-        said = _detail(event)
-        short = said if screen.verbose or len(said) <= LONGEST_DETAIL else f"{said[:LONGEST_DETAIL]}…"
-        if short:
-            screen.say(f"{'':9}{short}")
+        said = telling.said(event)
+        if said:
+            screen.say(f"{'':9}{said}")
+        if screen.verbose and event.detail:
+            screen.say(f"{'':9}{telling.detail(event)}")
 
 
-def document(found: RowStory) -> dict[str, Any]:
-    """The story as JSON."""
-    return asdict(found)
+def values(screen: Screen, found: RowStory, shown: RowValues) -> None:
+    """The row's cells and bytes, as they came and as they are published."""
+    screen.say()
+    screen.say(f"values, shown to you as event {shown.seq:,}", style="bold")
+    for cell in shown.cells:
+        came = "not in the file" if cell.came is None else repr(cell.came)
+        parts = [f"came as {came}"]
+        if cell.is_corrected:
+            parts.append("blanked" if cell.corrected is None else f"corrected to {cell.corrected!r}")
+        parts.append("is no value" if cell.published is None else f"reads {cell.published!r}")
+        screen.say(f"  {cell.column}: {', '.join(parts)}")
+    if shown.record:
+        screen.say(f"  record: {_text(shown.record, found.encoding)!r}")
 
 
-def _detail(event: EventLine) -> str:
-    parts = [(name, value) for name, value in event.detail.items() if value is not None]
-    return ", ".join(
-        f"{name} {value if isinstance(value, str) else json.dumps(value)}" for name, value in parts
-    )
+def document(found: RowStory, shown: RowValues | None = None) -> dict[str, Any]:
+    """The story as JSON; with its values where they were asked for."""
+    told = asdict(found)
+    if shown:
+        told["values"] = {
+            "event": shown.seq,
+            "record": _text(shown.record, found.encoding) if shown.record else None,
+            "record_hex": shown.record.hex() or None,
+            "cells": [asdict(cell) for cell in shown.cells],
+        }
+    return told
+
+
+def _place(found: RowStory) -> list[tuple[str, str]]:
+    lines = [
+        ("state", found.state),
+        ("sheet", f"{found.sheet}, row {found.row:,}"),
+        ("file", f"{found.file}, source {found.source_id}"),
+        ("sha256", found.sha256),
+        ("line", f"{found.line:,}"),
+        ("bytes", f"{found.byte_start:,} to {found.byte_start + found.byte_len:,} ({found.byte_len:,})"),
+    ]
+    if found.link:
+        lines += [("link", line) for line in telling.link(found.link)]
+    if found.approval:
+        plan = found.approval.detail.get("plan_hash")
+        lines.append(("approved", f"by {found.approval.actor}, event {found.approval.seq:,}, plan {plan}"))
+    if found.chunk:
+        chunk = found.chunk
+        lines.append(("published", f"in chunk {chunk.chunk} of run {chunk.run}, event {chunk.seq:,}"))
+    if found.target_id:
+        lines.append(("target", found.target_id))
+    return lines
+
+
+def _text(record: bytes, encoding: str) -> str:
+    return record.decode(encoding, "backslashreplace")

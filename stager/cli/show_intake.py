@@ -68,6 +68,8 @@ def _account(screen: Screen, account: SourceAccount, *, dry_run: bool) -> None:
     delimiter = _DELIMITERS.get(source.delimiter, source.delimiter)
     screen.tell(f"  delimiter  {delimiter}, lines end in {_LINE_ENDS.get(source.newline, source.newline)}")
     screen.tell(f"  records    {account.records:,}: {account.rows:,} read, {account.malformed:,} malformed")
+    if not account.records:
+        screen.tell("  notice     there is a header and no record below it: is the export whole?")
     screen.tell(f"  blank      {account.blank:,} lines")
     screen.tell(f"  bytes      {account.bytes:,} of {source.size:,} belong to one record each")
     screen.tell(

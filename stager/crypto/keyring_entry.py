@@ -19,8 +19,8 @@ SERVICE = "stager"
 _CHOICES = ("", "0", "1")
 
 
-def from_keyring(environ: Mapping[str, str], entry: str) -> FoundSecret | None:
-    """The secret kept under `entry`; None where the keyring holds none and need not.
+def from_keyring(environ: Mapping[str, str], entry: str, *, may_create: bool = True) -> FoundSecret | None:
+    """The secret kept under `entry`; None where the keyring holds none and need not, or it may not be made.
 
     KeyUnavailable where the keyring is locked or fails (falling back to another key would only make
     the staging file look damaged), or where STAGER_KEYRING=1 and there is none to use.
@@ -30,7 +30,7 @@ def from_keyring(environ: Mapping[str, str], entry: str) -> FoundSecret | None:
         raise UsageError(f"STAGER_KEYRING is {choice!r}", hint="set it to 0 or 1, or unset it")
     keyring = None if choice == "0" else _usable_keyring()
     if keyring is not None:
-        return _read_or_make(keyring, entry, may_create=choice == "1")
+        return _read_or_make(keyring, entry, may_create=may_create and choice == "1")
     if choice == "1":
         raise KeyUnavailable(
             "STAGER_KEYRING=1, but there is no keyring to use here",

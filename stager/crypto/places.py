@@ -154,4 +154,6 @@ def _told(path: Path, what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise KeyUnavailable(f"{path} cannot be {what}: {error.strerror}") from error
+        raise KeyUnavailable(
+            f"{path} cannot be {what}: {error.strerror}", hint="see the rights and the room of its folder"
+        ) from error

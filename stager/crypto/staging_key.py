@@ -45,17 +45,22 @@ class StagingKey:
         return derivation.derive(self.secret, label, salt=migration.encode("utf-8"))
 
 
-def staging_key(environ: Mapping[str, str]) -> StagingKey:
+def staging_key(environ: Mapping[str, str], *, may_create: bool = True) -> StagingKey:
     """The staging key that `environ` leads to.
 
     In this order: the file that STAGER_KEY_FILE names, the OS keyring, `staging.key` in the folder of
-    keys, which is made on first use. KeyUnavailable where a named file is missing, cannot be read, is
-    open to other users or holds no key, or the keyring fails.
+    keys, which is made on first use where `may_create` says so: a new one opens no file that is there
+    already. KeyUnavailable where there is none, a named file is missing, cannot be read, is open to other
+    users or holds no key, or the keyring fails.
     """
-    found = _named(environ) or from_keyring(environ, KEYRING_ENTRY)
-    found = found or from_own_folder(key_folder(environ), FILE_NAME)
+    folder = key_folder(environ)
+    found = _named(environ) or from_keyring(environ, KEYRING_ENTRY, may_create=may_create)
+    found = found or from_own_folder(folder, FILE_NAME, may_create=may_create)
     if found is None:
-        raise KeyUnavailable("there is no staging key", hint="set STAGER_KEY_FILE to a key file")
+        raise KeyUnavailable(
+            f"the key of the staging file is gone: there is no {FILE_NAME} in {folder}",
+            hint="restore it from its backup, or name the key's file in STAGER_KEY_FILE",
+        )
     return StagingKey(found.secret, found.origin, found.created)
 
 

@@ -33,10 +33,23 @@ _VALUES = {Code.VALUE_SUSPECT, Code.VALUE_UNKNOWN, Code.VALUE_MISSING, Code.VALU
 ALLOWED: dict[Decision, frozenset[Code]] = {
     Decision.LINK: frozenset(_LINKS),
     Decision.ACCEPT: frozenset(
-        {Code.VALUE_SUSPECT, Code.VALUE_UNKNOWN, Code.ROW_REPEATED, Code.PATIENT_EMAIL_SHARED}
+        {
+            Code.VALUE_SUSPECT,
+            Code.VALUE_UNKNOWN,
+            Code.ROW_REPEATED,
+            Code.PATIENT_EMAIL_SHARED,
+            Code.PUBLISH_REFUSED,
+        }
     ),
     Decision.CORRECT: frozenset(
-        {*_LINKS, *_VALUES, Code.PATIENT_ID_SHARED, Code.PATIENT_DUPLICATE, Code.PATIENT_EMAIL_SHARED}
+        {
+            *_LINKS,
+            *_VALUES,
+            Code.PATIENT_ID_SHARED,
+            Code.PATIENT_DUPLICATE,
+            Code.PATIENT_EMAIL_SHARED,
+            Code.PUBLISH_REFUSED,
+        }
     ),
     Decision.BLANK: frozenset(
         {
@@ -45,6 +58,7 @@ ALLOWED: dict[Decision, frozenset[Code]] = {
             Code.PATIENT_DUPLICATE,
             Code.PATIENT_EMAIL_SHARED,
             Code.PRACTITIONER_UNRESOLVED,
+            Code.PUBLISH_REFUSED,
         }
     ),
     Decision.RELEASE: frozenset({Code.PRACTITIONER_UNRESOLVED}),

@@ -122,10 +122,18 @@ class Mapping:
 def load_mapping(path: Path) -> Mapping:
     """The mapping profile at `path`. Raises UsageError for one that cannot be used, naming the key."""
     where = Where(file=path.name)
+    if not path.is_file():
+        raise UsageError(
+            "there is no such mapping file", where=where, hint="check the name given with --mapping"
+        )
     try:
         told = tomllib.loads(path.read_bytes().decode("utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"the mapping cannot be read: {_cause(error)}", where=where) from None
+        raise UsageError(
+            f"the mapping cannot be read: {_cause(error)}",
+            where=where,
+            hint="it is a TOML file in UTF-8, with the tables columns, synonyms and constants",
+        ) from None
     _known(told, _KEYS, "key", where)
     sheet = _sheet(told.get("sheet"), where)
     mapping = Mapping(

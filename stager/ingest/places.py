@@ -17,7 +17,7 @@ SPAN_PLACE = ("row_no", "line", "line_count", "byte_start", "byte_len", "kind", 
 
 
 class PlacesDigest:
-    """Takes a file's rows in the order of their numbers and its spans in that of their bytes, piece by piece."""
+    """Takes a file's rows in the order of their numbers and its spans in that of their bytes."""
 
     def __init__(self) -> None:
         self._rows, self._extra, self._spans = (hashlib.sha256() for _ in range(3))

@@ -12,13 +12,18 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import groupby
+from itertools import pairwise
 from typing import Any
+
+import numpy as np
 
 from stager.errors import IntegrityFailed
 from stager.publish.runs import read_runs, run_frame
 from stager.sheets import SHEETS
 from stager.staging import Staging
+
+_NO_CHUNK = 0
+"""Chunks are numbered from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +140,16 @@ def _described(staging: Staging, tenant: str, profile: str) -> Iterator[Chunk]:
 
 def _line_digests(staging: Staging) -> Mapping[int, bytes]:
     """For each chunk SHA-256 over its rows' lines of the plan, in the rows' order."""
-    chunk_of: list[int | None] = staging.frame("chunks_of_plan")["chunk"].to_list()
+    chunk_of = staging.frame("chunks_of_plan")["chunk"].fill_null(_NO_CHUNK).to_numpy()
     hashes: dict[int, Any] = {}
     at = 0
     for batch in staging.batches("plan_lines"):
         lines: list[str] = batch.column(0).to_pylist()
-        for chunk, group in groupby(range(len(lines)), key=lambda i, start=at: chunk_of[start + i]):  # type: ignore[misc]
-            if chunk is not None:
-                places = list(group)
-                text = "".join(lines[places[0] : places[-1] + 1])
+        chunks = chunk_of[at : at + len(lines)]
+        edges = [0, *(np.flatnonzero(np.diff(chunks)) + 1).tolist(), len(chunks)]
+        for first, last in pairwise(edges):
+            if first < last and (chunk := int(chunks[first])) != _NO_CHUNK:
+                text = "".join(lines[first:last])
                 hashes.setdefault(chunk, hashlib.sha256()).update(text.encode())
         at += len(lines)
     if at != len(chunk_of):

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import polars as pl
+import pyarrow as pa
 
 from stager.publish.target_rows import DRAWN, ID, rows_for
 from stager.records import Slice
-from stager.row_ids import row_id_bytes
+from stager.row_ids import row_id_column
 from stager.tenant import lineage
 from stager.tenant.lineage import LineageRow
 from stager.tenant.postgres import Connection
@@ -57,10 +58,10 @@ class OwnIds:
         return self._drawn(part, rows), Drawn(present)
 
     def _computed(self, part: Slice, rows: pl.DataFrame) -> pl.Series:
-        ids = row_id_bytes(
+        ids = row_id_column(
             self.tenant, part.sheet.name, self.sha256[part.source_id], rows["row_no"].to_numpy()
         )
-        return pl.Series(ID, [each.tobytes() for each in ids], dtype=pl.Binary)
+        return pl.Series(ID, ids.cast(pa.large_binary()))
 
     def _drawn(self, part: Slice, rows: pl.DataFrame) -> pl.DataFrame:
         """A block of each table's sequence. What a rollback leaves unused stays a gap, as sequences do."""

@@ -95,7 +95,7 @@ def encoding(
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Processes begun inside are never interrupted, not even before their first line: Ctrl-C is answered here.
+    """Processes begun inside are never interrupted, not even at their first line: Ctrl-C is answered here.
 
     It reaches every process of the terminal, and one that is about to start would end in a traceback.
     """

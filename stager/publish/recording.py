@@ -90,7 +90,7 @@ def _finding(profile: Profile, refusal: Refusal) -> str:
             "code": Code.PUBLISH_REFUSED.value,
             "field": field,
             "rule": refusal.rule,
-            "standing": False,
+            "standing": True,  # accepting it is trying again, for a cause that lay in the database
             "subject": refusal.sqlstate,
         }
     )

@@ -3,6 +3,7 @@
 from stager.decisions import Choice, Decision, Finding
 from stager.session.intake import Intake
 from stager.session.reading import Filter
+from stager.session.reporting import Format
 from stager.session.session import Session
 from stager.session.settings import DEFAULT_STAGING, Progress, Settings, silent
 
@@ -12,6 +13,7 @@ __all__ = [
     "Decision",
     "Filter",
     "Finding",
+    "Format",
     "Intake",
     "Progress",
     "Session",

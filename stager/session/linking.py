@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import polars as pl
 
 from stager.crypto.blind_index import BlindIndex
-from stager.errors import UsageError
+from stager.errors import ReviewNeeded, TenantUnavailable, UsageError
 from stager.event_log import EventLog
 from stager.projections import standing
 from stager.reconcile import Outcome, reconcile
@@ -39,6 +39,35 @@ def link(
         tenant=slug,
         progress=lambda what: progress(what, 0, None),
     )
+
+
+def can_look(doors: Doors, slug: str | None, warn: Callable[[str], None]) -> bool:
+    """Whether a tenant that was not named now can be looked at all the same; it is said where it cannot."""
+    if slug is None or doors.known(slug) is None:
+        return False
+    try:
+        with doors.connected(slug) as connection:
+            prove_tenant(connection, slug)
+    except TenantUnavailable as unavailable:
+        warn(f"stager: the people of tenant {slug} were not read anew: {unavailable}")
+        return False
+    return True
+
+
+def require_compared(workspace: Workspace, doors: Doors, slug: str) -> None:
+    """ReviewNeeded where the tenant has people of its own with whom no row was ever compared."""
+    if standing_snapshot(workspace.staging):
+        return
+    profile = doors.profile(slug)
+    with doors.connected(slug) as connection:
+        found = people.snapshot(connection, profile)["target_id"]
+        ours = _our_people(workspace.staging, connection, profile, slug)
+    strangers = len(set(found.to_list()) - ours)
+    if strangers:
+        raise ReviewNeeded(
+            f"tenant {slug} has {strangers} people of its own, and no row was compared with them",
+            hint=f"stager reconcile -t {slug}, then look at what it finds and approve",
+        )
 
 
 def indexer(doors: Doors, slug: str) -> Callable[[Sequence[str]], list[bytes]]:

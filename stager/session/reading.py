@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from typing import Any
 
 from stager import sql
 from stager.account import account
 from stager.approvals import reconcile_due
 from stager.decisions import Finding
-from stager.errors import UsageError, Where
+from stager.errors import UsageError
 from stager.event_log import last_seal
-from stager.projections import standing
+from stager.projections import as_of, standing
 from stager.row_ids import row_id
-from stager.session.views import EventLine, RowLine, RowStory, Status
+from stager.session.stories import iso
+from stager.session.views import Moment, RowLine, Status
 from stager.sheets import PATIENTS, SHEET, State
 from stager.staging import Staging
 
@@ -41,7 +40,7 @@ def status(staging: Staging) -> Status:
     findings = dict(staging.rows("open_findings_by_code"))
     seal = last_seal(staging)
     states = {state.value: sum(sheet.states[state.value] for sheet in sheets) for state in State}
-    step, why = _next_step(staging, states, findings, has_sheets=bool(sheets))
+    step, why = _next_step(staging, states, findings, has_sheets=any(sheet.files for sheet in sheets))
     return Status(
         migration_id=staging.migration_id,
         tenant=standing(staging, "tenant"),
@@ -56,6 +55,14 @@ def status(staging: Staging) -> Status:
     )
 
 
+def status_as_of(staging: Staging, seq: int) -> Status:
+    """The migration as it stood after that event."""
+    with as_of(staging, seq):
+        found = status(staging)
+    _, last, at = staging.rows("command_of_event", seq=seq)[0]
+    return replace(found, moment=Moment(seq, iso(at), last or seq))
+
+
 def _next_step(
     staging: Staging, states: dict[str, int], findings: dict[str, int], *, has_sheets: bool
 ) -> tuple[str, str]:
@@ -64,10 +71,10 @@ def _next_step(
         return "stager ingest FILE…", "no file has been taken in yet"
     if reconcile_due(staging):
         return f"stager reconcile -t {slug}", "rows came or changed since rows were last linked"
-    if states["approved"]:
-        return f"stager publish -t {slug}", f"{states['approved']} rows are approved"
     if states["ready"]:
         return "stager approve", f"{states['ready']} rows are ready"
+    if states["approved"]:
+        return f"stager publish -t {slug}", f"{states['approved']} rows are approved"
     if findings:
         return "stager findings", f"{sum(findings.values())} findings are open"
     return "stager rows", "every row is published, excluded or waiting"
@@ -89,6 +96,12 @@ def rows(
     for batch in staging.batches("rows_as_they_stand", places, **parameters):
         for row in batch.to_pylist():
             yield _row_line(row, slug)
+
+
+def rows_as_of(staging: Staging, seq: int, **wanted: Any) -> Iterator[RowLine]:
+    """The rows as they stood after that event; `wanted` as of `rows`."""
+    with as_of(staging, seq):
+        yield from rows(staging, **wanted)
 
 
 def _row_line(row: dict[str, Any], slug: str | None) -> RowLine:
@@ -158,33 +171,6 @@ def _conditions(staging: Staging, wanted: Filter) -> tuple[str, dict[str, Any]]:
     return " and ".join(parts) or "true", parameters
 
 
-def story(staging: Staging, source_id: int, row_no: int) -> RowStory:
-    """Where a row came from and every event about it."""
-    sheet = staging.one("sheet_of_source", source_id=source_id)
-    found = staging.rows("place_of_row", {"table": SHEET[sheet].table}, source_id=source_id, row_no=row_no)
-    if not found:
-        raise UsageError(
-            "there is no such row", where=Where(sheet=sheet, row=row_no), hint="stager rows lists them"
-        )
-    file, sha256, line, start, length, state, target = found[0]
-    slug = standing(staging, "tenant")
-    if target is None and state == State.PUBLISHED.value and slug:
-        target = str(row_id(slug, sheet, sha256, row_no))
-    events = staging.rows("events_of_row", source_id=source_id, row_no=row_no)
-    return RowStory(
-        sheet,
-        row_no,
-        state,
-        file,
-        sha256,
-        line,
-        start,
-        length,
-        target,
-        tuple(_event_line(*event) for event in events),
-    )
-
-
 def find_row(staging: Staging, sheet: str, row: str) -> tuple[int, int]:
     """A row named "17" (the sheet's only file) or "2:17" (source 2) → source_id, row_no."""
     if sheet not in SHEET:
@@ -221,9 +207,16 @@ def place_of(staging: Staging, person: str) -> str:
     return str(found[0])
 
 
-def find_target(staging: Staging, target_id: str) -> tuple[int, int]:
-    """A published row by its id in the tenant's database → source_id, row_no."""
-    drawn = staging.rows("row_of_target", target_id=target_id)
+def find_target(staging: Staging, target_id: str, table: str | None = None) -> tuple[int, int]:
+    """A published row by its id in the tenant's database → source_id, row_no.
+
+    table: the tenant's table, which tells ids apart that several tables' sequences gave.
+    """
+    drawn = [
+        (source_id, row_no)
+        for source_id, row_no, its_table in staging.rows("row_of_target", target_id=target_id)
+        if table in (None, its_table)
+    ]
     if drawn:
         return int(drawn[0][0]), int(drawn[0][1])
     slug = standing(staging, "tenant")
@@ -247,8 +240,3 @@ def _row_no_in(target_id: str) -> int | None:
         return int(digits[8:12] + digits[13:16], 16)
     except ValueError:
         return None
-
-
-def _event_line(seq: int, at: int, actor: str, kind: str, detail: str) -> EventLine:
-    moment = datetime.fromtimestamp(at / 1_000_000, UTC).isoformat(timespec="microseconds")
-    return EventLine(seq, moment, actor, kind, json.loads(detail))

@@ -11,25 +11,29 @@ from pathlib import Path
 from typing import Self
 
 from stager import decisions, projections
-from stager.account import require_balance
+from stager.account import require_balance, require_expected
 from stager.approvals import Approval, approve, cut_plan
 from stager.crypto import keystore, places
 from stager.crypto.keyset import KeyDescription
 from stager.decisions import Choice, Finding
-from stager.errors import StagingUnavailable, UsageError
+from stager.errors import KeyUnavailable, StagingUnavailable, UsageError
 from stager.ingest.rejects import RejectFile, reject_files
 from stager.ingest.stage import SourceAccount
 from stager.publish import CHUNK_ROWS, Published, publish
 from stager.publish.reencrypt import Reencrypted, reencrypt
 from stager.reconcile import Outcome
-from stager.session import intake, linking, reading
+from stager.report import Report
+from stager.session import expecting, intake, linking, reading, reporting, stories, verification
 from stager.session.intake import Intake
+from stager.session.reporting import Format
 from stager.session.settings import Progress, Settings, silent
 from stager.session.tenants import Doors
-from stager.session.views import RowLine, RowStory, Status
-from stager.session.workspace import Workspace
+from stager.session.views import RowLine, RowStory, RowValues, Status
+from stager.session.workspace import Workspace, key_for
 from stager.tenant.comparison import Difference
 from stager.tenant.registry import Registry
+from stager.tenant.schema import prove_tenant
+from stager.verify import Proofs, Verified, build_pack, checking
 
 
 class Session:
@@ -68,11 +72,23 @@ class Session:
         if dry_run:
             known, now = self.doors.known(tenant), self.settings.clock()
             return intake.dry_accounts(sources, known, now, progress, synthetic=told.synthetic)
+        made = not (self.settings.cwd / self.settings.staging).exists()
         workspace = self._open(create=True)
         slug = workspace.tenant_slug(tenant)
-        return intake.stage_all(
-            workspace, sources, self.doors.known(slug), slug, progress, actor=actor, synthetic=told.synthetic
-        )
+        try:
+            return intake.stage_all(
+                workspace,
+                sources,
+                self.doors.known(slug),
+                slug,
+                progress,
+                actor=actor,
+                synthetic=told.synthetic,
+            )
+        except BaseException:
+            if made:
+                workspace.staging.remove_unused()
+            raise
 
     def reconcile(self, *, actor: str, tenant: str | None = None, progress: Progress = silent) -> Outcome:
         """Link rows and raise findings; with a tenant named, also against the tenant's own people."""
@@ -82,21 +98,40 @@ class Session:
         with workspace.writing(actor) as log:
             workspace.bind(log, tenant)
             slug = workspace.tenant_slug(tenant)
-            return linking.link(workspace, self.doors, log, slug, progress, look=tenant is not None)
+            look = tenant is not None or linking.can_look(self.doors, slug, self.settings.warn)
+            return linking.link(workspace, self.doors, log, slug, progress, look=look)
 
-    def status(self) -> Status:
-        """The migration at a glance."""
-        return reading.status(self._open().staging)
+    def status(self, *, at: int | None = None) -> Status:
+        """The migration at a glance, now or as it stood after event `at`."""
+        staging = self._open().staging
+        return reading.status(staging) if at is None else reading.status_as_of(staging, at)
+
+    def expect(self, told: str, *, actor: str) -> None:
+        """State the practice's own counts: "patients=10231,…", or the name of a CSV with sheet and count."""
+        counts = expecting.read_expectation(told, self.settings.cwd)
+        workspace = self._open()
+        with workspace.writing(actor) as log:
+            expecting.state_expectation(workspace.staging, log, counts)
 
     def rows(
-        self, *, sheet: str | None = None, state: str | None = None, code: str | None = None
+        self,
+        *,
+        sheet: str | None = None,
+        state: str | None = None,
+        code: str | None = None,
+        at: int | None = None,
     ) -> Iterator[RowLine]:
-        """Every row as it stands."""
-        return reading.rows(self._open().staging, sheet=sheet, state=state, code=code)
+        """Every row as it stands, or stood after event `at`."""
+        staging = self._open().staging
+        if at is None:
+            return reading.rows(staging, sheet=sheet, state=state, code=code)
+        return reading.rows_as_of(staging, at, sheet=sheet, state=state, code=code)
 
-    def findings(self, wanted: reading.Filter) -> list[Finding]:
-        """The findings that a filter means."""
-        return reading.findings(self._open().staging, wanted)
+    def findings(self, wanted: reading.Filter, *, at: int | None = None) -> list[Finding]:
+        """The findings that a filter means, as they stand or stood after event `at`."""
+        staging = self._open().staging
+        with projections.as_of(staging, at):
+            return reading.findings(staging, wanted)
 
     def place_of(self, person: str) -> str:
         """A person named by LegacyPatientID, row:SOURCE:ROW, row:ROW or tenant:ID → their place."""
@@ -148,15 +183,21 @@ class Session:
         actor: str,
         dry_run: bool = False,
         expected_plan: str | None = None,
+        strict: bool = False,
         progress: Progress = silent,
     ) -> Published:
-        """Replay the approved rows into the tenant's database, exactly once."""
+        """Replay the approved rows into the tenant's database, exactly once.
+
+        strict: IntegrityFailed where the records are not as many as the practice expects.
+        """
         settings, profile = self.doors.tenant(tenant), self.doors.profile(tenant)
         workspace = self._open()
         require_balance(workspace.staging)
-        if workspace.tenant_slug(None) != tenant:
-            with workspace.writing(actor) as log:
-                workspace.bind(log, tenant)
+        if strict:
+            require_expected(workspace.staging)
+        self._bind_proved(workspace, tenant, actor, dry_run=dry_run)
+        self.doors.require_own_keys(tenant)
+        linking.require_compared(workspace, self.doors, tenant)
         return publish(
             workspace.staging,
             writing=lambda: workspace.writing(actor),
@@ -169,6 +210,17 @@ class Session:
             chunk_rows=_chunk_rows(self.settings.environ),
             progress=progress,
         )
+
+    def _bind_proved(self, workspace: Workspace, tenant: str, actor: str, *, dry_run: bool) -> None:
+        """Bind the migration to a tenant whose database proves to be its own; a rehearsal binds nothing."""
+        bound = workspace.tenant_slug(None)
+        if bound == tenant:
+            return
+        with self.doors.connected(tenant) as connection:
+            prove_tenant(connection, tenant)
+        if bound is not None or not dry_run:
+            with workspace.writing(actor) as log:
+                workspace.bind(log, tenant)
 
     def plan_hash(self) -> str:
         """The hash of what would be published now."""
@@ -188,19 +240,46 @@ class Session:
                 places.replace(target / each.name, each.content)
         except OSError as error:
             raise StagingUnavailable(
-                f"{target} cannot be written: {error.strerror}", hint="name another folder"
+                f"{target} cannot be written: {error.strerror}", hint="name another folder with --out"
             ) from None
+        except KeyUnavailable as error:  # what writes keys' files writes these, for they hold patients' data
+            raise StagingUnavailable(error.message, hint="name another folder with --out") from None
         return [(target / each.name, each) for each in files]
 
     def history(self, sheet: str, row: str) -> RowStory:
         """Every event of a source row; row is its number, or SOURCE:NUMBER."""
         staging = self._open().staging
-        return reading.story(staging, *reading.find_row(staging, sheet, row))
+        return stories.story(staging, *reading.find_row(staging, sheet, row))
 
-    def why(self, target_id: str) -> RowStory:
-        """Where a published row came from."""
+    def why(self, target_id: str, table: str | None = None) -> RowStory:
+        """Where a published row came from. UsageError where that table does not take such rows."""
         staging = self._open().staging
-        return reading.story(staging, *reading.find_target(staging, target_id))
+        found = stories.story(staging, *reading.find_target(staging, target_id, table))
+        slug = projections.standing(staging, "tenant")
+        if table and slug and self.doors.known(slug):
+            tables = [each.table for each in self.doors.profile(slug).tables_of(found.sheet)]
+            if table not in tables:
+                raise UsageError(f"that row is not in {table}", hint=f"it is of {' or '.join(tables)}")
+        return found
+
+    def show_values(self, found: RowStory, *, actor: str, field: str | None = None) -> RowValues:
+        """The cells of a row, or one of them: patients' values, and an event says who had them shown."""
+        workspace = self._open()
+        with workspace.writing(actor) as log:
+            return stories.values(workspace.staging, log, found.source_id, found.row, field)
+
+    def report(self, *, at: int | None = None, patient: str | None = None) -> Report:
+        """The migration's report, now or as of event `at`; with one person's evidence where they are named."""
+        return reporting.make_report(self._open(), self.doors, at=at, patient=patient)
+
+    def write_report(self, report: Report, form: Format, out: Path | None = None) -> list[Path]:
+        """Write the report in one form, mode 0600: CSV into a folder, else one file; the paths."""
+        files = reporting.files_of(report, form)
+        return reporting.write_report(files, form, out, self.settings.cwd)
+
+    def write_report_pack(self, report: Report, out: Path) -> tuple[str, ...]:
+        """Write the auditor's pack with the report in every form; the names of its members."""
+        return self.write_pack(out, reporting.members_of(report))
 
     def rebuild(self) -> tuple[str, str]:
         """Refold every projection from the log; the digests of the state before and after."""
@@ -209,6 +288,25 @@ class Session:
         with staging.transaction():
             projections.rebuild(staging)
         return before, projections.digest(staging)
+
+    def verify(
+        self, tenant: str | None = None, *, deep: bool = False, progress: Progress = silent
+    ) -> Verified:
+        """Hold the staging file, and with a tenant its database, against the log; writes nothing.
+
+        deep: open every protected field of the tenant. IntegrityFailed names the first wrong thing.
+        """
+        return verification.verify_all(self._open_as_it_is(), self.doors, tenant, progress, deep=deep)
+
+    def prove(self) -> Proofs:
+        """What makes proofs over the log: checkpoints, inclusion, consistency, one person's evidence."""
+        workspace = self._open()
+        return Proofs(workspace.staging, workspace.signer)
+
+    def write_pack(self, out: Path, extra: Mapping[str, bytes] | None = None) -> tuple[str, ...]:
+        """Write the auditor's pack, with further members by name; the names of all of them."""
+        workspace = self._open()
+        return build_pack(workspace.staging, workspace.signer, self.settings.cwd / out, extra)
 
     def registry(self) -> Registry:
         """The registered tenants."""
@@ -242,8 +340,17 @@ class Session:
 
     def _open(self, *, create: bool = False) -> Workspace:
         if self._workspace is None:
-            self._workspace, key = Workspace.open(self.settings, create=create)
+            key = key_for(self.settings, create=create)
             self.key_made = key.origin if key.created else None
+            self._workspace = Workspace.open(self.settings, key, create=create)
+        return self._workspace
+
+    def _open_as_it_is(self) -> Workspace:
+        """The workspace without a word against it yet: verifying finds what is wrong, and in what order."""
+        if self._workspace is None:
+            key = key_for(self.settings, create=False)
+            with checking("the staging file"):
+                self._workspace = Workspace.open(self.settings, key, create=False, checked=False)
         return self._workspace
 
     def _index(self, workspace: Workspace) -> decisions.BlindIndex | None:

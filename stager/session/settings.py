@@ -18,12 +18,17 @@ def silent(what: str, done: int, total: int | None) -> None:
     """Progress that nobody looks at."""
 
 
+def unheard(words: str) -> None:
+    """Words that nobody reads."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Where a session works; handed in, so that many may work in one process.
 
     staging: the staging file. environ: for keys, tenants and limits. cwd: where relative names start.
     tenants: the tenants' file where one is named outright. clock: microseconds since 1970 UTC.
+    warn: called with a sentence that a person must see, whatever they asked for.
     """
 
     staging: Path
@@ -31,3 +36,4 @@ class Settings:
     cwd: Path
     tenants: Path | None = None
     clock: Clock = system_clock
+    warn: Callable[[str], None] = unheard

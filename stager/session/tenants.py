@@ -9,8 +9,9 @@ from pathlib import Path
 from stager.crypto import kek, keystore
 from stager.crypto.keyset import Keyset
 from stager.crypto.places import key_folder
+from stager.errors import KeyUnavailable
 from stager.session.settings import Settings
-from stager.tenant import comparison, schema
+from stager.tenant import comparison, protected_cells, schema
 from stager.tenant.comparison import Difference
 from stager.tenant.postgres import Connection, connect
 from stager.tenant.profile import Profile
@@ -40,8 +41,17 @@ class Doors:
         return Profile.load(self.tenant(slug).profile)
 
     def keyset(self, slug: str) -> Keyset:
-        """The tenant's keyset, made on first use."""
-        return keystore.load_or_create(self.keys, slug, kek.key_encryption_key(self._settings.environ))
+        """The tenant's keyset, made on first use with a warning to back it up."""
+        wrapping = kek.key_encryption_key(self._settings.environ)
+        kept = keystore.load(self.keys, slug, wrapping)
+        if kept is not None:
+            return kept
+        made = keystore.load_or_create(self.keys, slug, wrapping)
+        self._settings.warn(
+            f"stager: a keyset was made for tenant {slug} in {self.keys}, wrapped by {wrapping.origin}\n"
+            "  → back both up: no protected field published under it opens without them (stager keys export)"
+        )
+        return made
 
     def rotate(self, slug: str) -> Keyset:
         return keystore.rotate(self.keys, slug, kek.key_encryption_key(self._settings.environ))
@@ -49,6 +59,21 @@ class Doors:
     def connect(self, slug: str) -> Connection:
         """A connection to the tenant's database; the caller closes it."""
         return connect(self.tenant(slug))
+
+    def require_own_keys(self, slug: str) -> None:
+        """KeyUnavailable where the tenant's protected fields are sealed under keys that are not kept here."""
+        with self.connected(slug) as connection:
+            key_ids = protected_cells.key_ids(connection, self.profile(slug))
+        if not key_ids:
+            return
+        kept = keystore.load(self.keys, slug, kek.key_encryption_key(self._settings.environ))
+        unknown = key_ids - (set(kept.by_id) if kept else set())
+        if unknown:
+            raise KeyUnavailable(
+                f"tenant {slug}: its protected fields are sealed under the key {min(unknown).hex()}, "
+                "which is not kept here",
+                hint="bring the tenant's keys from where it was published before: stager keys export, restore",
+            )
 
     @contextmanager
     def connected(self, slug: str) -> Iterator[Connection]:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stager.account import SheetAccount
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """An event of the past. at: ISO 8601, UTC. command_ends: the last event of the command that wrote it."""
+
+    seq: int
+    at: str
+    command_ends: int
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
-    """The migration at a glance. findings: open ones by code. next_step: the command that makes sense now."""
+    """The migration at a glance. findings: open ones by code. next_step: the command that makes sense now.
+
+    moment: the event after which it stood so; None for now.
+    """
 
     migration_id: str
     tenant: str | None
@@ -21,6 +33,7 @@ class Status:
     findings: dict[str, int]
     next_step: str
     why_next: str
+    moment: Moment | None = None
 
     @property
     def balances(self) -> bool:
@@ -54,16 +67,90 @@ class EventLine:
 
 
 @dataclass(frozen=True, slots=True)
+class CellChange:
+    """A rule's change to a cell of the row. kind: value.normalised or value.defaulted."""
+
+    field: str
+    column: str
+    kind: str
+    rule: str
+    meaning: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkStory:
+    """Whose row it is. patient, practitioner: their places; rule: what linked them, or "decision".
+
+    by, reason, seq: of the person's decision, where one made the link.
+    """
+
+    patient: str | None
+    practitioner: str | None
+    rule: str | None
+    by: str | None = None
+    reason: str | None = None
+    seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkStory:
+    """The chunk that brought the row into the tenant."""
+
+    run: int
+    chunk: int
+    digest: str
+    seq: int
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowCell:
+    """A cell: as it came (None: its column is not in the file), as corrected, and as it is published."""
+
+    field: str
+    column: str
+    came: str | None
+    corrected: str | None
+    is_corrected: bool
+    published: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowValues:
+    """What a row holds; patients' values. record: its bytes in the file. seq: of the event that told of it."""
+
+    seq: int
+    record: bytes
+    cells: tuple[RowCell, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RowStory:
-    """Where a row came from and everything that happened to it."""
+    """Where a row came from and everything that happened to it. No value of it is in here."""
 
     sheet: str
+    source_id: int
     row: int
     state: str
     file: str
     sha256: str
+    encoding: str
     line: int
     byte_start: int
     byte_len: int
     target_id: str | None
+    link: LinkStory | None
+    changes: tuple[CellChange, ...]
+    approval: EventLine | None
+    chunk: ChunkStory | None
     events: tuple[EventLine, ...]
+
+    def of_field(self, field: str) -> RowStory:
+        """The story of one cell: without changes to, and decisions about, the others."""
+        others = {each.seq for each in self.changes if each.field != field}
+        events = (each for each in self.events if each.seq not in others)
+        kept = tuple(each for each in events if each.detail.get("field") in (None, field))
+        return replace(
+            self, changes=tuple(each for each in self.changes if each.field == field), events=kept
+        )

@@ -13,11 +13,19 @@ from stager.crypto.fingerprint import Fingerprinter
 from stager.crypto.places import key_folder
 from stager.crypto.signing import Signer
 from stager.crypto.staging_key import StagingKey, staging_key
-from stager.errors import IntegrityFailed, UsageError
+from stager.errors import IntegrityFailed, KeyUnavailable, UsageError
 from stager.event_log import EventLog, last_seal
 from stager.projections import catch_up, fold, standing
 from stager.session.settings import Settings
-from stager.staging import DEFAULT_MEMORY, Staging
+from stager.staging import DEFAULT_MEMORY, Staging, check_there
+
+
+def key_for(settings: Settings, *, create: bool) -> StagingKey:
+    """The staging key, made where the staging file is to be made, too: a new key opens no file of before."""
+    path = settings.cwd / settings.staging
+    if not create:
+        check_there(path)
+    return staging_key(settings.environ, may_create=not path.exists())
 
 
 class Workspace:
@@ -37,19 +45,16 @@ class Workspace:
             catch_up(staging)
 
     @classmethod
-    def open(
-        cls, settings: Settings, *, create: bool, checked: bool = True
-    ) -> tuple[Workspace, StagingKey]:
-        """Open the staging file, made where `create` says so; with the key that opened it.
+    def open(cls, settings: Settings, key: StagingKey, *, create: bool, checked: bool = True) -> Workspace:
+        """Open the staging file, made where `create` says so.
 
         checked: held against the seal kept beside the keys, and its projections brought up to its log;
         not where the whole of it is to be verified as it is.
         """
-        key = staging_key(settings.environ)
         memory = settings.environ.get("STAGER_MEMORY", DEFAULT_MEMORY)
         staging = Staging.open(settings.cwd / settings.staging, key.file_key(), create=create, memory=memory)
         try:
-            return cls(settings, staging, key, key_folder(settings.environ), checked=checked), key
+            return cls(settings, staging, key, key_folder(settings.environ), checked=checked)
         except BaseException:
             staging.close()
             raise
@@ -97,7 +102,13 @@ class Workspace:
         """Keep the last seal beside the keys, before the checkpoint: a log lost after a kill is noticed."""
         if seal := last_seal(self.staging):
             head = heads.Head(seal.size, seal.root, seal.digest(), self.signer.public_key)
-            heads.write(self.keys, self.staging.migration_id, head)
+            try:
+                heads.write(self.keys, self.staging.migration_id, head)
+            except KeyUnavailable as error:
+                raise KeyUnavailable(
+                    f"the command is done, but its seal could not be kept beside the keys: {error.message}",
+                    hint="see the rights and the room of that folder, and go on with the next command",
+                ) from None
 
     def _check_head(self) -> None:
         """A file older than the seal kept beside the keys was rolled back, or lost the end of its log."""

@@ -27,3 +27,18 @@ order by source.source_id;
 
 -- name: account_of_states
 select sheet, state, count(*) from row_state group by sheet, state;
+
+-- name: expectations
+-- The practice's own counts as last stated, by sheet.
+select sheet, arg_max(stated, seq)
+from (
+    select seq, sheet, json_extract(detail, '$.counts.' || sheet)::bigint as stated
+    from (select seq, detail, unnest(json_keys(detail, '$.counts')) as sheet from event where kind = 'expectation.stated')
+)
+group by sheet;
+
+-- name: replaced_records
+-- Records for which a corrected record of a later file stands.
+select row_state.sheet, count(distinct (decision.source_id, decision.row_no))
+from decision join row_state on row_state.source_id = decision.source_id and row_state.row_no = decision.row_no
+where decision.decision = 'supersede' and decision.undone_seq is null group by 1;

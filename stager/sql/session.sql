@@ -52,7 +52,10 @@ order by case sheet when 'patients' then 1 when 'background' then 2 when 'notes'
 select sheet from source where source_id = $source_id;
 
 -- name: place_of_row
-select source.file_name, source.sha256, placed.line, placed.byte_start, placed.byte_len, row_state.state, drawn.target_id
+select source.file_name, source.sha256, source.encoding, placed.line, placed.byte_start, placed.byte_len,
+    row_state.state, drawn.target_id, coalesce(patient_source || ':' || patient_row, 'tenant:' || patient_person) as patient,
+    coalesce(practitioner_source || ':' || practitioner_row, 'tenant:' || practitioner_person) as practitioner,
+    row_state.via, row_state.approval_seq, row_state.chunk_seq
 from row_state
 join source on source.source_id = row_state.source_id
 join (
@@ -64,17 +67,20 @@ left join target_row as drawn on drawn.source_id = row_state.source_id and drawn
 where row_state.source_id = $source_id and row_state.row_no = $row_no;
 
 -- name: events_of_row
--- Every event that names the row: alone, in a set of rows, or through a finding of its.
-select seq, "at", actor, kind, case when strlen(detail) > 2000 then '{}' else detail end
+-- Every event that names the row: alone, in a set of rows, or through a finding of its. Of a long detail
+-- the sets are left out.
+select seq, "at", actor, kind, case when strlen(detail) > 2000
+    then json_merge_patch(detail, '{' || '"rows":null,"findings":null}')::varchar else detail end
 from event
 where (source_id = $source_id and row_no = $row_no)
     or seq in (select seq from decision where source_id = $source_id and row_no = $row_no)
-    or (kind in ('value.normalised', 'value.defaulted', 'approval.granted', 'publish.chunk_committed', 'decision.undone')
+    or (kind in ('value.normalised', 'value.defaulted', 'approval.granted', 'publish.chunk_committed', 'decision.undone',
+            'values.shown')
         and seq in (
             select seq from (
                 select seq, unnest(string_split(json_extract_string(detail, '$.rows'), ' ')) as word from event
                 where kind in ('value.normalised', 'value.defaulted', 'approval.granted', 'publish.chunk_committed',
-                               'decision.undone')
+                               'decision.undone', 'values.shown')
             )
             where word <> '' and split_part(word, ':', 1)::integer = $source_id
                 and $row_no between split_part(split_part(word, ':', 2), '-', 1)::integer
@@ -82,7 +88,7 @@ where (source_id = $source_id and row_no = $row_no)
 order by seq;
 
 -- name: row_of_target
-select source_id, row_no from target_row where target_id = $target_id;
+select source_id, row_no, target_table from target_row where target_id = $target_id;
 
 -- name: sources_with_rows
 select source.source_id, source.sheet, source.sha256, max(row_state.row_no)
@@ -119,3 +125,14 @@ left join (
 where row_state.state <> 'excluded' and $legacy_id = regexp_replace(coalesce(corrected.value, cells.legacy_id), '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g')
 union
 select 'tenant:' || target_id from tenant_person where $legacy_id = regexp_replace(legacy_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g');
+
+-- name: decided_link
+-- The person's decision that the row's link stands by.
+select decision.seq, decision.actor, json_extract_string(event.detail, '$.reason')
+from decision join event on event.seq = decision.seq
+where decision.source_id = $source_id and decision.row_no = $row_no and decision.undone_seq is null
+    and decision.decision = 'link' and coalesce(decision.code, '') not like 'practitioner.%'
+order by decision.seq desc limit 1;
+
+-- name: cells_of_row
+select {fields} from {table} where source_id = $source_id and row_no = $row_no;

@@ -9,9 +9,6 @@ from event where seq > $after and seq <= $upto order by seq;
 -- name: count_events
 select count(*) from event;
 
--- name: event_place
-select kind, sheet, row_no from event where seq = $seq limit 1;
-
 -- name: seals_in_order
 select seal_no, "at", first_seq, last_seq, size, root, previous, signature, tree from seal order by seal_no;
 
@@ -87,25 +84,11 @@ left join (
 ) as placed on placed.source_id = kept.source_id and placed.row_no = kept.row_no
 order by kept.source_id, kept.row_no;
 
--- name: shadow_log
--- The log as it stood, in the place of the log; dropped again by unshadow_log.
-create or replace temp view event as select * from stg.main.event where seq <= {upto};
-
--- name: unshadow_log
-drop view if exists temp.event;
-
--- name: shadow_projection
--- An empty table of this session's own that stands before the projection; dropped again by unshadow_projection.
-create or replace temp table {table} as select * from stg.main.{table} limit 0;
-
--- name: unshadow_projection
-drop table if exists temp.{table};
-
 -- name: count_kept
 select (select count(*) from stg.main.{table}), (select count(*) from temp.{table});
 
 -- name: unlike_its_refold
--- The first row of a projection that is not what folding the log gives.
+-- The first row of a projection that is not what folding the log gives, which stands in a temporary table.
 select {names}, {first} is null as missing
 from stg.main.{table} as kept
 full join temp.{table} as fresh on {same}
@@ -117,10 +100,7 @@ order by {order} limit 1;
 select json_object('seq', seq, 'at', "at", 'actor', actor, 'kind', kind, 'version', version, 'sheet', sheet,
     'source_id', source_id, 'row_no', row_no, 'finding_id', finding_id, 'detail', detail,
     'leaf', lower(hex(leaf)))::varchar as line
-from event order by seq;
-
--- name: leaf_of
-select leaf from event where seq = $seq;
+from event where seq <= $upto order by seq;
 
 -- name: rows_of_person
 -- The records of one staged patient and those that are linked to them, by the person's own identifier.

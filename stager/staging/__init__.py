@@ -5,5 +5,6 @@ file      what is asked of it: named statements, transactions, schema steps
 """
 
 from stager.staging.file import DEFAULT_MEMORY, Places, Staging
+from stager.staging.opening import check_there
 
-__all__ = ["DEFAULT_MEMORY", "Places", "Staging"]
+__all__ = ["DEFAULT_MEMORY", "Places", "Staging", "check_there"]

@@ -28,7 +28,7 @@ import pyarrow as pa
 from stager import sql
 from stager.errors import IntegrityFailed, StagingUnavailable
 from stager.sheets import SHEETS
-from stager.staging.opening import attach, check_place, own_files, spill_folder, told
+from stager.staging.opening import asked, attach, check_place, check_there, own_files, spill_folder
 
 DEFAULT_MEMORY = "1GiB"
 Places: TypeAlias = Mapping[str, str] | None
@@ -57,10 +57,8 @@ class Staging:
         """
         path = path.absolute()
         fresh = not path.exists()
-        if fresh and not create:
-            raise StagingUnavailable(
-                f"there is no staging file at {path}", hint="stager ingest FILE… makes one"
-            )
+        if not create:
+            check_there(path)
         check_place(path)
         if fresh:
             cls._make(path, file_key, memory)
@@ -77,6 +75,13 @@ class Staging:
         except OSError as error:
             raise StagingUnavailable(
                 f"{path} cannot be made: {error.strerror}", hint="name another folder with --staging"
+            ) from None
+        except StagingUnavailable as error:
+            if spare.name not in error.message:
+                raise
+            raise StagingUnavailable(
+                f"{path} cannot be made: there is no room for it",
+                hint="make room on the disk, or name another folder with --staging",
             ) from None
         finally:
             for left in (spare, spare.with_name(spare.name + ".wal")):
@@ -103,6 +108,13 @@ class Staging:
         self._connection.interrupt()  # after Ctrl-C a query may still run, and closing would wait for its end
         self._connection.close()
         shutil.rmtree(spill_folder(self.path), ignore_errors=True)
+
+    def remove_unused(self) -> None:
+        """Remove the file where no command has written into it; while it is open no other process has it."""
+        with suppress(StagingUnavailable, IntegrityFailed, duckdb.Error):
+            if self.one("event_head") == 0:
+                for left in (self.path, self.path.with_name(self.path.name + ".wal")):
+                    left.unlink(missing_ok=True)
 
     @property
     def migration_id(self) -> str:
@@ -195,8 +207,8 @@ class Staging:
 
     def rows(self, name: str, places: Places = None, /, **parameters: Any) -> list[tuple[Any, ...]]:
         """The named query's rows; for results that are small by nature."""
-        with told(self.path):
-            return self._execute(sql.statement(name, **(places or {})), parameters).fetchall()
+        result = self._execute(sql.statement(name, **(places or {})), parameters)
+        return asked(self.path, result.fetchall)
 
     def one(self, name: str, places: Places = None, /, **parameters: Any) -> Any:
         """The single value that the named query gives."""
@@ -204,9 +216,8 @@ class Staging:
 
     def frame(self, name: str, places: Places = None, /, **parameters: Any) -> pl.DataFrame:
         """The named query's result as a polars frame, whole."""
-        with told(self.path):
-            table = self._execute(sql.statement(name, **(places or {})), parameters).to_arrow_table()
-        frame = pl.from_arrow(table)
+        result = self._execute(sql.statement(name, **(places or {})), parameters)
+        frame = pl.from_arrow(asked(self.path, result.to_arrow_table))
         assert isinstance(frame, pl.DataFrame)
         return frame
 
@@ -220,9 +231,10 @@ class Staging:
         **parameters: Any,
     ) -> Iterator[pa.RecordBatch]:
         """The named query's result in Arrow batches. Nothing else may run until it is read to its end."""
-        with told(self.path):
-            result = self._execute(sql.statement(name, **(places or {})), parameters)
-            yield from result.to_arrow_reader(batch_rows)
+        result = self._execute(sql.statement(name, **(places or {})), parameters)
+        reader = asked(self.path, lambda: result.to_arrow_reader(batch_rows))
+        while (batch := asked(self.path, lambda: next(reader, None))) is not None:
+            yield batch
 
     @contextmanager
     def lent(self, **frames: pl.DataFrame | pa.Table) -> Iterator[None]:
@@ -236,8 +248,7 @@ class Staging:
                 self._connection.unregister(name)
 
     def _execute(self, text: str, parameters: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
-        with told(self.path):
-            return self._connection.execute(text, parameters or None)
+        return asked(self.path, lambda: self._connection.execute(text, parameters or None))
 
     def _prepare(self, *, fresh: bool) -> None:
         self._execute(sql.statement("macros"))

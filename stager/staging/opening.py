@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 import duckdb_extension_httpfs
@@ -24,12 +25,20 @@ _SAFE_CONFIG = {
     "python_enable_replacements": "false",
 }
 _LOCKED = ("SET enable_external_access=false", "SET lock_configuration=true")
+Answer = TypeVar("Answer")
+
 _HOLDER = re.compile(r"PID (\d+)")
 
 
 def spill_folder(path: Path) -> Path:
     """Where DuckDB puts what does not fit in memory, encrypted, while the file is open."""
     return path.with_name(path.name + ".spill")
+
+
+def check_there(path: Path) -> None:
+    """StagingUnavailable where there is no file at `path`."""
+    if not path.exists():
+        raise StagingUnavailable(f"there is no staging file at {path}", hint="stager ingest FILE… makes one")
 
 
 def check_place(path: Path) -> None:
@@ -64,14 +73,17 @@ def attach(path: Path, file_key: str, memory: str) -> duckdb.DuckDBPyConnection:
         _prove_encrypted(connection)
         # Made here, since DuckDB would make it open to others when it spills.
         spill_folder(path).mkdir(mode=0o700, exist_ok=True)
-    except BaseException as error:
+    except duckdb.Error as error:
+        refusal = _refusal(path, error)
+    except OSError as error:
+        refusal = _unopened(path, str(error.strerror))
+    except BaseException:
         connection.close()
-        if isinstance(error, duckdb.Error):
-            raise _refusal(path, error) from None
-        if isinstance(error, OSError):
-            raise _unopened(path, str(error.strerror)) from None
         raise
-    return connection
+    else:
+        return connection
+    connection.close()
+    raise refusal
 
 
 def _connect(memory: str) -> duckdb.DuckDBPyConnection:
@@ -135,34 +147,36 @@ def _unopened(path: Path, why: str) -> StagingUnavailable:
     return StagingUnavailable(f"{path} cannot be opened: {why}", hint="see its folder's rights and room")
 
 
-@contextmanager
-def told(path: Path) -> Iterator[None]:
-    """DuckDB's errors as ours. Its other texts may quote a cell or a statement, so they are not passed on."""
+def asked(path: Path, ask: Callable[[], Answer]) -> Answer:
+    """What DuckDB answers, its errors as ours.
+
+    Its texts may quote a cell or a statement. So ours is raised where DuckDB's is not at hand any more, or
+    it would go along as the context of ours.
+    """
     try:
-        yield
-    except duckdb.IOException as error:
-        raise _unwritten(path, error) from None
-    except duckdb.OutOfMemoryException as error:
-        raise StagingUnavailable(
+        return ask()
+    except duckdb.Error as error:
+        failure = _failure(path, error)
+    raise failure
+
+
+def _failure(path: Path, error: duckdb.Error) -> StagerError:
+    if isinstance(error, duckdb.IOException) or "Failed to commit" in str(error):
+        return StagingUnavailable(
+            f"the staging file {path} could not be read or written: {_short(error)}",
+            hint="make room on the disk or mend the folder's rights, then run the command again; "
+            "nothing was changed",
+        )
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return StagingUnavailable(
             f"the memory set aside for the staging file is used up: {_short(error)}",
             hint="set STAGER_MEMORY to more than it is, for example 2GiB",
-        ) from None
-    except (duckdb.FatalException, duckdb.InternalException):
-        raise IntegrityFailed(f"the staging file {path} is damaged", hint="restore it from a copy") from None
-    except duckdb.Error as error:
-        if "Failed to commit" in str(error):
-            raise _unwritten(path, error) from None
-        raise StagerError(
-            f"the staging file {path} could not be asked ({type(error).__name__})",
-            hint="nothing was changed; this is a fault in stager: report it",
-        ) from None
-
-
-def _unwritten(path: Path, error: duckdb.Error) -> StagingUnavailable:
-    return StagingUnavailable(
-        f"the staging file {path} could not be read or written: {_short(error)}",
-        hint="make room on the disk or mend the folder's rights, then run the command again; "
-        "nothing was changed",
+        )
+    if isinstance(error, duckdb.FatalException | duckdb.InternalException) or "AES tag" in str(error):
+        return IntegrityFailed(f"the staging file {path} is damaged", hint="restore it from a copy")
+    return StagerError(
+        f"the staging file {path} could not be asked ({type(error).__name__})",
+        hint="nothing was changed; this is a fault in stager: report it",
     )
 
 

@@ -34,7 +34,7 @@ CONNECT_SECONDS = 10
 _COPY_PLACE = re.compile(r"^COPY \S+, line (\d+)(?:, column (\w+))?", re.MULTILINE)
 
 
-class DataRefused(StagerError):  # noqa: N818 - named as the rest of the error tree
+class DataRefused(StagerError):
     """The database refused a row: its own fault, and no other row's.
 
     sqlstate: five characters, or None where psycopg refused the value before sending it.
@@ -61,8 +61,8 @@ class DataRefused(StagerError):  # noqa: N818 - named as the rest of the error t
         self.line = line
 
 
-_ROWS_FAULT = ("22", "23", "44", "P0")
-"""SQLSTATE classes of data, integrity, view check and a trigger's own refusal."""
+_ROWS_FAULT = ("22", "23", "44", "54", "P0")
+"""SQLSTATE classes of data, integrity, view check, a value too large to index, a trigger's own refusal."""
 
 _OUR_FAULT = {"22P03", "22P04"}
 """Data-class states that say the COPY bytes are wrong: no row can be blamed for those."""

@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg import sql
 
 from stager.tenant.postgres import Connection, guarded
-from stager.tenant.profile import TargetTable
+from stager.tenant.profile import Profile, Protect, TargetTable
 from stager.tenant.statements import statement
 
 Cells = tuple[UUID | int, *tuple[bytes | str | None, ...]]
@@ -46,6 +46,23 @@ def replace_cells(
     )
     with guarded(), connection.cursor() as cursor:
         cursor.executemany(query, [(*values, id_) for id_, *values in rows])
+
+
+def key_ids(connection: Connection, profile: Profile) -> frozenset[bytes]:
+    """The ids of the keys that the sealed columns show, by one value of each; none while all are empty.
+
+    Only for stager's own format: a Fernet token carries no key id, and an application may have its own.
+    """
+    found: set[bytes] = set()
+    for table in profile.tables:
+        for column in table.columns:
+            if column.protect is Protect.AES_256_GCM:
+                query = statement("key_of_protected_cell").format(
+                    column=sql.Identifier(column.name), table=table.identifier
+                )
+                with guarded():
+                    found |= {bytes(row[0]) for row in connection.execute(query).fetchall()}
+    return frozenset(found)
 
 
 def _places(table: TargetTable, columns: Sequence[str]) -> dict[str, sql.Composable]:

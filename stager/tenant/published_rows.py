@@ -66,9 +66,7 @@ def sealed_cells(
 
 def count_between(connection: Connection, table: TargetTable, first: UUID, last: UUID) -> int:
     """How many rows of the table have ids from `first` to `last`."""
-    query = statement("count_ids_between").format(
-        id=sql.Identifier(table.id_column), table=table.identifier
-    )
+    query = statement("count_ids_between").format(id=sql.Identifier(table.id_column), table=table.identifier)
     with guarded():
         row = connection.execute(query, [first, last]).fetchone()
     return int(row[0]) if row else 0

@@ -1,4 +1,4 @@
-"""Verifying: what stands in the staging file and in the tenant, held against the sealed log; and proofs of it.
+"""Verifying: the staging file and the tenant held against the sealed log; and proofs of what is in it.
 
 verifying    the whole check, step by step; the first wrong thing ends it
 log          events, seals and the head kept outside; facts, records: what came in
@@ -8,6 +8,7 @@ notes        checkpoints and keys in the text forms of C2SP; proofs: inclusion a
 pack         the auditor's pack; standalone: the verifier in it, which needs no stager
 """
 
+from stager.verify.broken import checking
 from stager.verify.pack import PackChecked, build_pack, verify_pack
 from stager.verify.proofs import Evidence, Proofs
 from stager.verify.published import Outside
@@ -20,6 +21,7 @@ __all__ = [
     "Proofs",
     "Verified",
     "build_pack",
+    "checking",
     "verify",
     "verify_pack",
 ]

@@ -81,19 +81,18 @@ def verify_facts(staging: Staging, fingerprinter: Fingerprinter, progress: Progr
     told = [(sheet, source_id, json.loads(text)) for _, sheet, source_id, text in _events(staging)]
     kept = {row[0]: dict(zip(_KEPT, row, strict=True)) for row in staging.rows("source_as_kept")}
     _require_sources(staging, told, kept)
-    total = sum(detail["size"] for _, _, detail in told)
-    records = done = 0
+    total = sum(detail["rows"] + detail["malformed"] for _, _, detail in told)
+    records = 0
     for sheet, source_id, detail in told:
         source = kept[source_id]
         _require_columns(staging, fingerprinter, sheet, source, detail)
         _require_bytes(staging, source)
         records += verify_records(staging, fingerprinter, SHEET[sheet], source, detail)
-        done += detail["size"]
-        progress("verifying facts", done, total)
+        progress("verifying records", records, total)
     corrections = _verify_corrections(staging, fingerprinter)
     _verify_people(staging, fingerprinter)
     _verify_drawn(staging)
-    return Facts(len(told), records, total, corrections)
+    return Facts(len(told), records, sum(detail["size"] for _, _, detail in told), corrections)
 
 
 def _events(staging: Staging) -> list[tuple[Any, ...]]:
@@ -148,9 +147,7 @@ def _require_bytes(staging: Staging, source: Mapping[str, Any]) -> None:
     """The blocks follow one another, and give the file's own SHA-256 and the registered root."""
     source_id, where = source["source_id"], Where(file=source["file_name"], sheet=source["sheet"])
     whole, tree, at = hashlib.sha256(), Tree(), 0
-    for number, (block_no, start, length) in enumerate(
-        staging.rows("blocks_of_source", source_id=source_id)
-    ):
+    for number, (block_no, start, length) in enumerate(staging.rows("blocks_of_source", source_id=source_id)):
         if block_no != number or start != at:
             raise broken(f"source {source_id}: block {number} is missing or out of its place", where=where)
         data = _block(staging, source_id, block_no, length)

@@ -1,53 +1,27 @@
-"""Projections folded anew from the log, beside the file's own, which stay as they are.
-
-DuckDB looks for a name among a session's temporary tables first. So the fold's own statements, run
-over empty temporary tables of the projections' names, fold the log into these; and over a temporary
-view of the log's name, the log as it once was.
-"""
+"""Projections folded anew from the log, in tables beside the file's own, and compared with them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from stager import sql
 from stager.errors import Where
-from stager.projections import PROJECTIONS, fold
+from stager.projections import as_of
 from stager.staging import Staging
 from stager.verify.broken import broken
 
 _KEYS = {
+    "standing": ("name",),
+    "row_state": ("source_id", "row_no"),
     "finding": ("finding_id",),
     "decision": ("seq", "source_id", "row_no", "finding_id", "field"),
-    "row_state": ("source_id", "row_no"),
-    "standing": ("name",),
 }
 """What tells the rows of a projection apart, and names one."""
 
 
-@contextmanager
-def folded(staging: Staging, upto: int | None = None) -> Iterator[None]:
-    """Inside, every statement finds the projections as the log gives them, and not the file's own.
-
-    upto: the last event that is folded in; what reads the log finds it ending there, too.
-    """
-    try:
-        if upto is not None:
-            staging.run("shadow_log", {"upto": str(int(upto))})
-        for table in PROJECTIONS:
-            staging.run("shadow_projection", {"table": table})
-        fold(staging)
-        yield
-    finally:
-        for table in PROJECTIONS:
-            staging.run("unshadow_projection", {"table": table})
-        staging.run("unshadow_log")
-
-
 def verify_projections(staging: Staging) -> None:
     """Raises IntegrityFailed, naming the first row of a projection that the log does not give."""
-    with folded(staging):
-        for table in ("standing", "row_state", "finding", "decision"):
+    last: int = staging.one("event_head")
+    with as_of(staging, last or None):
+        for table in _KEYS if last else ():
             _require_alike(staging, table)
 
 

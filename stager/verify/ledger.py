@@ -1,4 +1,4 @@
-"""The tenant's ledger against the log: every committed chunk in both, with one content, under a known seal."""
+"""The tenant's ledger against the log: every committed chunk in both, of one content, under a known seal."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 from stager.errors import Where
 from stager.publish.chunks import Chunk, Run
-from stager.publish.refusals import Place
+from stager.publish.refusals import Place, Refusal
 from stager.publish.runs import without
 from stager.staging import Staging
 from stager.tenant.ledger import LedgerEntry
 from stager.verify.broken import broken
 
-LEDGER = "compare with the tenant's backups: a chunk's ledger row and its rows were written in one transaction"
+LEDGER = "compare with the tenant's backups: a chunk's ledger row and rows were written in one transaction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +113,15 @@ def _committed(
             f"was committed under a seal over {entry.seal_size} events that the log does not have: "
             "the staging file is older, or another",
         )
-    places = frozenset((int(source), int(row)) for source, _, row in (each.partition(":") for each in refused))
+    places = frozenset(Refusal.from_ledger(each).place for each in entry.refused)
     if event is not None:
         _require_same(chunk, event, refused, places)
     return Committed(chunk, places, event is not None)
 
 
-def _require_same(chunk: Chunk, event: Mapping[str, Any], refused: list[str], places: frozenset[Place]) -> None:
+def _require_same(
+    chunk: Chunk, event: Mapping[str, Any], refused: list[str], places: frozenset[Place]
+) -> None:
     told = (sorted(event.get("refused", [])), event["count"], event["digest"], event["rows"])
     kept = (sorted(refused), chunk.count - len(refused), chunk.digest, without(chunk.rows, places))
     if told != kept:

@@ -1,4 +1,4 @@
-"""The log: every event against its leaf, every seal against the leaves, the last one against the kept head."""
+"""The log: every event against its leaf, every seal against the leaves, its end against the kept head."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _stretches(staging: Staging, last: int) -> Iterator[tuple[int, np.ndarray, b
         bad = frame.filter(~pl.col("good"))
         seqs = frame["seq"].to_numpy()
         if bad.height:
-            _require_dense(seqs[seqs < bad["seq"][0]], after, None)
+            _require_dense(seqs[seqs <= bad["seq"][0]], after, None)
             raise broken(f"event {bad['seq'][0]} was altered: its columns do not give its leaf")
         yield after, seqs, b"".join(frame["leaf"].to_list())
 
@@ -78,8 +78,9 @@ def _require_dense(seqs: np.ndarray, after: int, upto: int | None) -> None:
     if len(wrong):
         at = int(wrong[0])
         expected, found = int(wanted[at]), int(seqs[at])
+        twice = found < expected
         raise broken(
-            f"event {found} is there twice" if found < expected else f"event {expected} is missing from the log"
+            f"event {found} is there twice" if twice else f"event {expected} is missing from the log"
         )
     if upto is not None and after + len(seqs) != upto:
         raise broken(f"event {after + len(seqs) + 1} is missing from the log")

@@ -77,7 +77,9 @@ class Proofs:
         """UsageError where nothing is sealed yet."""
         seal = last_seal(staging)
         if seal is None:
-            raise UsageError("nothing is sealed yet, so there is nothing to prove", hint="stager ingest FILE…")
+            raise UsageError(
+                "nothing is sealed yet, so there is nothing to prove", hint="stager ingest FILE…"
+            )
         self._staging, self._signer, self.seal = staging, signer, seal
 
     @property
@@ -119,7 +121,9 @@ class Proofs:
         """
         rows = self._staging.frame("rows_of_person", legacy_id=legacy_id.strip())
         if rows.is_empty():
-            raise UsageError("no row has that LegacyPatientID", hint="stager rows --sheet patients shows them")
+            raise UsageError(
+                "no row has that LegacyPatientID", hint="stager rows --sheet patients shows them"
+            )
         with self._staging.lent(persons_row=rows.select("source_id", "row_no")):
             events = self._staging.frame("events_of_rows")
         document = {

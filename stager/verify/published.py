@@ -8,8 +8,7 @@ the same rows copied out of the tenant, byte for byte.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -18,12 +17,12 @@ import polars as pl
 from stager.approvals import cut_plan
 from stager.crypto.keyset import Keyset
 from stager.errors import UsageError, Where
+from stager.projections import as_of
 from stager.publish.chunks import Run, unchanged
 from stager.publish.encoding import RowsToSend
 from stager.publish.own_ids import Drawn
 from stager.publish.people_ids import PeopleIds
 from stager.publish.reading import ChunkReader
-from stager.publish.refusals import Place
 from stager.publish.sealing import Sealing
 from stager.publish.target_rows import DRAWN, ID, needed_fields, rows_for
 from stager.records import Slice
@@ -36,7 +35,6 @@ from stager.tenant.profile import IdKind, Profile, TargetTable
 from stager.tenant.schema import prove_tenant
 from stager.values import Rules, normalise
 from stager.verify.broken import broken
-from stager.verify.folding import folded
 from stager.verify.ledger import LEDGER, Committed, CommittedRun, verify_ledger
 from stager.verify.written import Written
 
@@ -58,13 +56,16 @@ class Outside:
 
 @dataclass(slots=True)
 class Published:
-    """What was found in order: chunks, rows, and protected fields that were opened."""
+    """What was found in order: chunks, rows, and protected fields that were opened.
+
+    by_table: row numbers by source and table. unrecorded: chunks that only the ledger knows.
+    """
 
     chunks: int = 0
     rows: int = 0
     opened: int = 0
     unrecorded: int = 0
-    by_table: dict[tuple[int, str], int] = field(default_factory=dict)
+    by_table: dict[tuple[int, str], list[pl.Series]] = field(default_factory=dict)
 
 
 def verify_published(
@@ -84,7 +85,7 @@ def verify_published(
         total = sum(chunk.count for run in runs for chunk in run.chunks)
         for run in runs:
             if run.chunks:
-                _verify_run(staging, outside, run, sha256, looked, lambda: None)
+                _verify_run(staging, outside, run, sha256, looked)
                 progress("verifying published rows", looked.rows, total)
         _require_no_more(outside, sources, sha256, looked)
         if outside.profile.draws_ids:
@@ -98,7 +99,6 @@ def _verify_run(
     found: CommittedRun,
     sha256: dict[int, str],
     looked: Published,
-    _done: Callable[[], None],
 ) -> None:
     run = found.run
     if run.profile != outside.profile.digest() or run.tenant != outside.tenant:
@@ -107,7 +107,7 @@ def _verify_run(
             hint="give the tenant the profile that it was published by, and verify again",
         )
     refused = {place for each in found.chunks for place in each.refused}
-    with folded(staging, upto=(run.seq or 1) - 1):
+    with as_of(staging, (run.seq or 1) - 1):
         _require_plan(staging, run, outside)
         reader = _reader(staging, outside, sha256)
         for sheet in SHEETS:
@@ -183,9 +183,7 @@ def _verify_chunk(outside: Outside, committed: Committed, part: RowsToSend, look
         written.require_alike(outside.connection)
         if outside.deep:
             looked.opened += written.require_opening(outside.connection, outside.keyset, outside.tenant)
-        looked.by_table[source_id, table.table] = (
-            looked.by_table.get((source_id, table.table), 0) + own.height
-        )
+        looked.by_table.setdefault((source_id, table.table), []).append(own["row_no"])
         looked.rows += own.height
     looked.chunks += 1
     looked.unrecorded += not committed.recorded
@@ -203,21 +201,27 @@ def _require_no_more(
                 row_id(outside.tenant, table.sheet, sha256[source_id], row) for row in (1, LAST_ROW)
             )
             count = published_rows.count_between(outside.connection, table, first, last)
-            if count != looked.by_table.get((source_id, table.table), 0):
-                raise _one_too_many(outside, table, sha256[source_id], first, last)
+            known = looked.by_table.get((source_id, table.table), [])
+            if count != sum(part.len() for part in known):
+                there = published_rows.ids_between(outside.connection, table, first, last)
+                raise _one_too_many(outside.tenant, table, sha256[source_id], there, known)
 
 
-def _one_too_many(outside: Outside, table: TargetTable, sha256: str, first: UUID, last: UUID) -> Exception:
-    for id_ in published_rows.ids_between(outside.connection, table, first, last):
-        digits = id_.hex
-        row_no = int(digits[8:12] + digits[13:16], 16)
-        known = 1 <= row_no <= LAST_ROW and row_id(outside.tenant, table.sheet, sha256, row_no) == id_
-        return broken(
-            f"{table.table} has a row that no chunk put there, among them perhaps {id_}",
-            where=Where(sheet=table.sheet, row=row_no if known else None),
-            hint=LEDGER,
-        )
-    return broken(f"{table.table} changed while it was read", hint="verify again")
+def _one_too_many(
+    tenant: str, table: TargetTable, sha256: str, there: Sequence[UUID], known: Sequence[pl.Series]
+) -> Exception:
+    rows = [row_no for part in known for row_no in part.to_list()]
+    ours = {row_id(tenant, table.sheet, sha256, row_no) for row_no in rows}
+    strange = next((id_ for id_ in there if id_ not in ours), None)
+    if strange is None:
+        return broken(f"{table.table} changed while it was read", hint="verify again")
+    row_no = int(strange.hex[8:12] + strange.hex[13:16], 16)
+    claims = 1 <= row_no <= LAST_ROW and row_id(tenant, table.sheet, sha256, row_no) == strange
+    return broken(
+        f"{table.table} has a row {strange} that no chunk put there",
+        where=Where(sheet=table.sheet, row=row_no if claims else None),
+        hint=LEDGER,
+    )
 
 
 def _verify_lineage(

@@ -1,7 +1,8 @@
-"""The records of one file: their cells against the fingerprints in the log, their places against its bytes."""
+"""The records of one file: cells against the fingerprints in the log, places against its bytes."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -42,11 +43,10 @@ def verify_records(
         row_no, seq, gone = unlike[0]
         what = f"is not the record of which event {seq} tells" if seq else "came by no event"
         raise _wrong(file, sheet, row_no, "is missing from the staging file" if gone else what)
-    places, ranges = PlacesDigest(), _no_ranges()
-    rows = 0
+    places, ranges, rows = PlacesDigest(), _no_ranges(), 0
+    absent = _absent_columns(sheet, source)
     for part in ahead(_slices(staging, sheet, source_id)):
-        made = fingerprints(sheet, part, fingerprinter)
-        altered = (made != part["fingerprint"]).arg_true()
+        altered = _altered(sheet, part, fingerprinter, absent)
         if len(altered):
             raise _wrong(file, sheet, part["row_no"][altered[0]], "holds other cells than those that came")
         places.add(part)
@@ -69,7 +69,7 @@ def verify_records(
             f"source {source_id}: a line, byte range, span or unknown column is not as it came",
             where=Where(file=file, sheet=sheet.name),
         )
-    return rows + found["malformed"]
+    return rows + int(found["malformed"])
 
 
 _NO_ROWS = pl.DataFrame(
@@ -88,6 +88,23 @@ def _slices(staging: Staging, sheet: Sheet, source_id: int) -> Iterator[pl.DataF
     last = staging.one("last_kept_row", {"table": sheet.table}, source_id=source_id)
     for after in range(0, last, SLICE):
         yield staging.frame("cells_as_kept", places, source_id=source_id, after=after, upto=after + SLICE)
+
+
+def _absent_columns(sheet: Sheet, source: Mapping[str, Any]) -> frozenset[str]:
+    """The fields that the file has no column for, which are NULL in each of its rows, and no other is."""
+    named = [column["column"] for column in json.loads(source["columns"])]
+    return frozenset({*sheet.fields, "extra"} - {name or "extra" for name in named})
+
+
+def _altered(
+    sheet: Sheet, part: pl.DataFrame, fingerprinter: Fingerprinter, absent: frozenset[str]
+) -> pl.Series:
+    """Places of rows with other cells than came. A fingerprint does not tell an absent cell from an empty one."""
+    other = fingerprints(sheet, part, fingerprinter) != part["fingerprint"]
+    for name in (*sheet.fields, "extra"):
+        if part[name].null_count() != (part.height if name in absent else 0):
+            other = other | (part[name].is_null() != (name in absent))
+    return other.arg_true()
 
 
 def _no_ranges() -> Ranges:

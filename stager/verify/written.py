@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -65,8 +66,8 @@ class Written:
                     continue
                 try:
                     found = sealer.open(cell, bound)  # type: ignore[arg-type]
-                except IntegrityFailed as error:
-                    raise self._wrong(place, f"has a field that does not open: {error.message}", name) from None
+                except IntegrityFailed:
+                    raise self._wrong(place, "has a protected field that does not open", name) from None
                 if found != (plain or "").encode():
                     raise self._wrong(place, "holds another value than the approved one", name)
                 opened += 1
@@ -111,4 +112,4 @@ class Written:
 
 def _tuples(stream: bytes) -> list[bytes]:
     starts = tuple_starts(stream)
-    return [stream[first:last] for first, last in zip(starts, starts[1:], strict=False)]
+    return [stream[first:last] for first, last in pairwise(starts)]

@@ -12,3 +12,7 @@ select {columns} from {table} where {id} = any(%s) order by {id} for update
 
 -- name: replace_protected_cells
 update {table} set {assignments} where {id} = %s
+
+-- name: key_of_protected_cell
+-- The key id that some sealed value of a column carries.
+select substring({column} from 2 for 4) from {table} where {column} is not null limit 1
