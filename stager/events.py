@@ -69,7 +69,7 @@ _CATALOGUE = (
     _kind(
         "expectation.stated",
         "the migration",
-        "A person said how many records of a sheet the practice itself counts; the last word on a sheet holds.",
+        "A person said how many records of each sheet the practice counts; the last word on a sheet holds.",
         "counts",
     ),
     _kind(

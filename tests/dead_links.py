@@ -1,4 +1,4 @@
-"""Finds links in the documentation that lead nowhere: files that are not there, headings that do not exist."""
+"""Finds links in the documentation that lead nowhere: no such file, or no such heading in it."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ REFUSED = [
     ),
     Case("no header", ["p.csv"], files(p=patient(1) + patient(2)), ["looks like a record", "p.csv"]),
     Case(
-        "50,000 columns", ["p.csv"], files(p=WIDE), ["more than 1 000 columns (p.csv)", "export the columns"]
+        "50,000 columns", ["p.csv"], files(p=WIDE), ["more than 1,000 columns (p.csv)", "export the columns"]
     ),
     Case("a pattern", ["x*.csv"], files(xa=GOOD, xb=GOOD), ["no such file (x*.csv)", "not as a pattern"]),
     Case("a strange name", [STRANGE], lambda _: None, [r"no such file (p\n\x1b[31m\u202e.csv)"]),

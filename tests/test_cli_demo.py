@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,9 @@ def test_the_demo_goes_the_whole_way_and_begins_afresh(
         "next",
     ):
         assert said in first.out
+    typed = first.out.partition("what a person would type next")[2]
+    for command in re.findall(r"^  stager ((?:tenant )?[a-z]+)", typed, re.MULTILINE):
+        assert stager(*command.split(), "--help").code == 0, command
     second = stager("demo", "--out", "practice", "--json").done().document
     assert second["status"]["balances"]
     assert second["published"]["sheets"] == second["approved"]["plan"]["rows"]

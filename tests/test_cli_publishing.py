@@ -89,6 +89,24 @@ def test_why_finds_a_published_rows_source(practice: Stager) -> None:
     assert practice("why", "users_user", "00000000-0000-8000-8000-000000000000").code == 2
 
 
+def test_why_answers_for_the_table_that_is_named_and_no_other(practice: Stager, tmp_path: Path) -> None:
+    """Another table, and one that there is not, are wrong usages; also where the tenant is not registered."""
+    practice("approve").done()
+    practice("publish", "-t", SLUG).done()
+    rows = [json.loads(line) for line in practice("rows", "--state", "published", "--json").out.splitlines()]
+    note = next(row["target_id"] for row in rows if row["sheet"] == "notes")
+    for registered in (True, False):
+        if not registered:
+            (tmp_path / "tenants.toml").unlink()
+        assert practice("why", "clinical_data_note", note, "--json").done().document["sheet"] == "notes"
+        wrong = practice("why", "users_user", note)
+        assert (wrong.code, "it is of clinical_data_note" in wrong.err) == (2, True)
+        unknown = practice("why", "clinical_data_notes", note)
+        assert unknown.code == 2
+        assert "there is no table clinical_data_notes" in unknown.err
+        assert "users_user, clinical_data_allergy" in unknown.err
+
+
 @pytest.mark.parametrize("command", ["publish", "import", "reconcile"])
 def test_an_unknown_tenant_is_unavailable_before_anything_changes(
     practice: Stager, tmp_path: Path, command: str

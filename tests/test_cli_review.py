@@ -195,7 +195,8 @@ def test_a_link_names_a_person(practice: Stager) -> None:
     """By LegacyPatientID as by row; nobody of that name is a wrong usage."""
     finding = _open(practice, "--code", "link.unresolved")[0]
     assert practice("decide", finding["id"], "--link", "no such person").code == 2
-    practice("decide", finding["id"], "--link", "row:1:1").done()
+    done = practice("decide", finding["id"], "--link", "row:1").done()
+    assert re.search(r"^decided 1 finding as event \d+: link to row:1:1$", done.out, re.MULTILINE)
     assert _row(practice, finding)["via"] == "decision"
 
 

@@ -1,4 +1,4 @@
-"""A step of the work killed at any moment: the staging file opens, and is as before the step or as after it."""
+"""A step of the work killed at any moment: the file opens, and is as before the step or as after it."""
 
 from __future__ import annotations
 

@@ -13,7 +13,9 @@ import pytest
 
 from stager.errors import InputRefused, IntegrityFailed
 from stager.ingest import blocks
+from stager.ingest.mapping import Mapping
 from stager.ingest.reader import ReadOptions, open_source
+from stager.sheets import SHEETS
 
 HEAD = "PatientID,Consultation Date,Clinical Note Text\n"
 GOOD = HEAD + "p1,2020-01-01,note\n"
@@ -131,6 +133,39 @@ def test_a_missing_column_is_named_with_the_nearest_header(tmp_path: Path) -> No
     assert "LegacyPatientID, First Name, Last Name, Date of Birth" in error.hint
 
 
+@pytest.mark.parametrize("header", ["a,b", "x;y;z", "Shoe size,Ref No,Sex"])
+def test_a_header_of_no_sheet_is_told_every_sheets_columns(tmp_path: Path, header: str) -> None:
+    """Where nothing or one alias alone is known, no sheet is guessed at."""
+    error = refused(saved(tmp_path, f"{header}\n1,2\n"))
+    assert (
+        error.message == "the header is that of none of the sheets patients, background, notes, medications"
+    )
+    for sheet in SHEETS:
+        assert f"{sheet.name} needs the columns {sheet.required[0].name}" in error.hint
+    assert "the first line must be the header" in error.hint
+    assert "nearest" not in error.hint
+
+
+def test_the_nearest_header_is_shown_also_where_no_sheet_is_near(tmp_path: Path) -> None:
+    """Only one that is all but a column's name: the others may be a patient's cells."""
+    error = refused(saved(tmp_path, "Consultaton Date,Daye,b\n"))
+    assert 'nearest header to Consultation Date seen: "Consultaton Date"' in error.hint
+    assert "Daye" not in f"{error} {error.hint}"
+
+
+@pytest.mark.parametrize("sheet", ["patients", None])
+def test_a_mappings_typo_is_told_before_what_is_missing(tmp_path: Path, sheet: str | None) -> None:
+    """The column is missing because of it; a profile of any sheet is held against what is missing, too."""
+    columns = {"Pt Reff": "LegacyPatientID", "Given": "First Name", "Family": "Last Name"}
+    columns["Born"] = "Date of Birth"
+    mapping = Mapping("m.toml", sheet=sheet, columns=columns)
+    path = saved(tmp_path, "Pt Ref,Given,Family,Born\n")
+    with pytest.raises(InputRefused) as caught:
+        open_source(path, ReadOptions(mapping=mapping))
+    assert caught.value.message == 'the mapping m.toml names a column that the file has not: "Pt Reff"'
+    assert caught.value.hint == 'nearest header seen: "Pt Ref"'
+
+
 @pytest.mark.parametrize(
     "line",
     ["P1,Dawn,Osborn,1970-01-01,9434765919\n", "P1,2020-01-01 10:00,Drugge,PATIENT\n", "0001;Names;Patien\n"],
@@ -138,6 +173,7 @@ def test_a_missing_column_is_named_with_the_nearest_header(tmp_path: Path) -> No
 def test_a_file_without_a_header_shows_no_patient(tmp_path: Path, line: str) -> None:
     """Where the first line is a record, nothing of it comes into the message."""
     error = refused(saved(tmp_path, line))
+    assert "the first line must be the header" in error.hint
     for word in line.replace(";", ",").strip().split(","):
         assert word not in f"{error} {error.hint}".replace("PatientID", "")
 

@@ -63,6 +63,18 @@ def test_every_event_is_proved(session: Session) -> None:
             proofs.inclusion(seq)
 
 
+def test_the_evidence_pages_code_proves_an_event(session: Session) -> None:
+    """What docs/evidence.md shows for checking by hand gives the root for every event, and for no other."""
+    page = (Path(__file__).parents[1] / "docs" / "evidence.md").read_text(encoding="utf-8")
+    scope: dict[str, Any] = {}
+    exec(page.split("```python\n")[1].split("```")[0], scope)
+    proofs = session.prove()
+    for seq in (1, 2, 500, proofs.seal.size):
+        proof = proofs.inclusion(seq)
+        assert scope["root_of"](proof.leaf, proof.index, proof.size, proof.path) == proof.root
+        assert scope["root_of"](bytes(32), proof.index, proof.size, proof.path) != proof.root
+
+
 def test_every_seal_continues_every_earlier_one(session: Session) -> None:
     """A consistency proof holds between any two seals, and not against another root."""
     proofs = session.prove()

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from stager.crypto.fernet_fields import FernetSealer
-from stager.errors import TenantUnavailable
+from stager.errors import TenantUnavailable, UsageError
 from stager.publish import pipeline, sending
+from stager.session.reading import find_target
 from stager.staging import Staging
 from stager.tenant import lineage, postgres
 from stager.tenant.postgres import Connection
@@ -70,6 +71,21 @@ def test_rows_get_ids_from_their_sequences(migration: Migration, target: Connect
     # The application goes on drawing where the import stopped.
     after = target.execute("select nextval('records_note_ids')").fetchall()[0][0]
     assert after > target.execute("select max(id) from records_encounter").fetchall()[0][0]
+
+
+def test_one_number_is_a_row_of_each_table_that_drew_it(migration: Migration) -> None:
+    """Where a row came from is asked by table and id: sequences give the same number more than once."""
+    migration.publish()
+    rows = drawn(migration)
+    ids = [target_id for *_, target_id in rows]
+    assert len(set(ids)) < len(ids)
+    for source_id, row_no, table, target_id in rows:
+        assert find_target(migration.staging, target_id, table) == (source_id, row_no)
+    beyond = max(ids, key=int)
+    owners = {table for *_, table, target_id in rows if target_id == beyond}
+    other = next(table for table in TABLES if table not in owners)
+    with pytest.raises(UsageError, match=f"not in {other}"):
+        find_target(migration.staging, beyond, other, {other: "notes"})
 
 
 def test_the_applications_words_and_constants(migration: Migration, target: Connection) -> None:

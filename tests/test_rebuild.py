@@ -145,8 +145,11 @@ class Review:
         self._decide_rows(Decision.PUT_BACK, ("excluded",))
 
     def _decide_rows(self, decision: Decision, states: tuple[str, ...]) -> None:
-        query = "select sheet, source_id || ':' || row_no from row_state where state in $states order by all"
-        rows = self.session._open().staging._execute(query, {"states": list(states)})
+        which = self.rng.choice(["true", "sheet = 'patients'"])
+        query = "select sheet, source_id || ':' || row_no from row_state where state in $states and"
+        rows = self.session._open().staging._execute(
+            f"{query} {which} order by all", {"states": list(states)}
+        )
         known = rows.fetchall()
         chosen = self.rng.sample(known, min(len(known), self.rng.choice([1, 1, 2, 9])))
         self.decided.append(self.session.decide_rows(chosen, Choice(decision), actor=self.someone))

@@ -44,13 +44,15 @@ def test_hidden_parts_that_add_up_to_one_possibility_take_another_with_them() ->
 @settings(max_examples=150, deadline=None)
 @given(st.lists(SIZES, max_size=4))
 def test_no_small_count_can_be_worked_out(parts: list[int]) -> None:
-    """Whoever knows the total and the labels finds two values for each hidden part, while any part is shown."""
+    """Total and labels leave two values for each hidden part, while there is a part left to hide."""
     told = parts_of_known(parts)
     assert all(each == count or isinstance(each, str) for each, count in zip(told, parts, strict=True))
     assert not any(isinstance(each, int) and 0 < each < SMALL for each in told)
     if any(isinstance(each, int) and each for each in told):
         possible = _possible(parts, list(told))
-        assert all(len(values) > 1 for values, each in zip(possible, told, strict=True) if isinstance(each, str))
+        assert all(
+            len(values) > 1 for values, each in zip(possible, told, strict=True) if isinstance(each, str)
+        )
 
 
 @settings(max_examples=150, deadline=None)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -312,6 +312,31 @@ def test_a_second_process_is_told_who_holds_the_file(place: Path) -> None:
     Staging.open(place, FILE_KEY).close()
 
 
+OPENS = """
+import sys, time
+from pathlib import Path
+from stager.errors import StagingUnavailable
+from stager.staging import Staging
+try:
+    staging = Staging.open(Path(sys.argv[1]), sys.argv[2])
+except StagingUnavailable as error:
+    print("refused" if "in use by process" in str(error) else error)
+else:
+    print(staging.migration_id, flush=True)
+    time.sleep(2)
+"""
+
+
+def test_of_processes_that_make_the_file_at_once_one_has_it(place: Path) -> None:
+    """Every other one is told that it is in use; the file has the id that was told, and nothing is left."""
+    with ThreadPoolExecutor(3) as three:
+        told = list(three.map(lambda _: run_python(OPENS, place, FILE_KEY).stdout.strip(), range(3)))
+    with Staging.open(place, FILE_KEY) as staging:
+        assert staging.migration_id in told
+        assert set(told) <= {staging.migration_id, "refused"}
+    assert [path.name for path in place.parent.iterdir()] == [place.name]
+
+
 def test_a_second_session_of_one_process_is_told_so(staging: Staging) -> None:
     """A file that is open already is not called foreign."""
     with pytest.raises(StagingUnavailable, match="open in this process"):
@@ -360,13 +385,6 @@ def test_a_failing_statement_does_not_quote_a_cell(staging: Staging) -> None:
     with pytest.raises(StagerError, match="ConversionException") as caught:
         staging._execute("select $cell::integer", {"cell": MARKER})
     assert MARKER not in whole_text(caught.value)
-
-
-def test_facts_of_the_file_have_a_name(staging: Staging) -> None:
-    """A fact that was never written is a KeyError, and each file has an id of its own."""
-    with pytest.raises(KeyError):
-        staging.fact("nothing")
-    assert re.fullmatch(r"[0-9a-f-]{36}", staging.migration_id)
 
 
 def test_settings_do_not_reach_into_the_process(tmp_path: Path) -> None:

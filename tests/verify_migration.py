@@ -46,7 +46,7 @@ class Built:
         environ = {
             "HOME": str(self.folder),
             "XDG_CONFIG_HOME": str(self.folder / "config"),
-            "STAGER_CHUNK_ROWS": "20",
+            "STAGER_CHUNK_ROWS": "40",
         }
         return Settings(self.folder / "staging.duckdb", environ, self.folder)
 

@@ -127,7 +127,7 @@ def _held(call: Invocation, session: Session) -> None:
     call.screen.say("what a person would type next, in that folder:", style="bold")
     if suggested:
         call.screen.say(f"  stager decide {suggested[0].finding_id} --suggestion 1")
-    for line in ("approve", f"publish -t {SLUG}", "review", "rejects", f"tenant stop -t {SLUG}"):
+    for line in ("approve", f"publish -t {SLUG}", "rows --state held", "rejects", f"tenant stop -t {SLUG}"):
         call.screen.say(f"  stager {line}")
 
 

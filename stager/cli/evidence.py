@@ -11,6 +11,7 @@ from stager.cli import options, show_evidence
 from stager.cli.invocation import Invocation, invocation
 from stager.errors import IntegrityFailed
 from stager.sheets import SHEET
+from stager.wording import counted
 
 if TYPE_CHECKING:
     from stager.session import Session
@@ -47,7 +48,7 @@ def rejects(
     with call.session() as session:
         written = session.write_rejects(out)
     for path, file in written:
-        call.screen.tell(f"wrote {path}: {file.records:,} records of {file.sheet}")
+        call.screen.tell(f"wrote {path}: {counted(file.records, 'record')} of {file.sheet}")
     if not written:
         call.screen.tell("no record is rejected or held")
     files = [{"path": str(path), "sheet": file.sheet, "records": file.records} for path, file in written]

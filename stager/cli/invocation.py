@@ -31,9 +31,7 @@ class Invocation:
         # Imported here: the session brings polars, DuckDB and psycopg, which `--help` does without.
         from stager.session import Session, Settings
 
-        return Session(
-            Settings(self.staging, os.environ, Path.cwd(), self.tenants, warn=self.screen.warn)
-        )
+        return Session(Settings(self.staging, os.environ, Path.cwd(), self.tenants, warn=self.screen.warn))
 
 
 def invocation(context: typer.Context) -> Invocation:

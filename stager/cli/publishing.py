@@ -13,6 +13,7 @@ from stager.cli import intake, options, progress, review, show_account, show_int
 from stager.cli.invocation import Invocation, invocation
 from stager.errors import ReviewNeeded, TenantUnavailable
 from stager.sheets import State
+from stager.wording import counted
 
 if TYPE_CHECKING:
     from stager.publish import Published
@@ -117,7 +118,8 @@ def require_fit(session: Session, tenant: str) -> None:
     differences = session.check_tenant(tenant)
     if differences:
         raise TenantUnavailable(
-            f"the database of tenant {tenant} differs from its profile in {len(differences)} places",
+            f"the database of tenant {tenant} differs from its profile "
+            f"in {counted(len(differences), 'place')}",
             hint=f"stager tenant check -t {tenant} shows them, stager tenant init -t {tenant} makes tables; "
             "nothing was staged",
         )
@@ -160,11 +162,12 @@ def _import(
 
 def _require_yes(call: Invocation, found: Status, tenant: str, *, yes: bool) -> None:
     """ReviewNeeded unless a person agrees to publishing, now or by --yes."""
-    rows = _rows_in(found, State.READY) + _rows_in(found, State.APPROVED)
-    if yes or (call.screen.can_ask() and call.screen.ask(f"approve and publish {rows:,} rows to {tenant}?")):
+    count = _rows_in(found, State.READY) + _rows_in(found, State.APPROVED)
+    rows, wait = counted(count, "row"), "waits" if count == 1 else "wait"
+    if yes or (call.screen.can_ask() and call.screen.ask(f"approve and publish {rows} to {tenant}?")):
         return
     raise ReviewNeeded(
-        f"the files are staged and reconciled; {rows:,} rows wait for approval and nothing was published",
+        f"the files are staged and reconciled; {rows} {wait} for approval and nothing was published",
         hint=f"stager approve, then stager publish -t {tenant}; or the same command with --yes",
     )
 

@@ -60,7 +60,9 @@ def report(
     """
     call = invocation(context)
     if at and (pack or expect):
-        raise UsageError("a pack is of the whole log, and what is expected is said now", hint="leave out --at")
+        raise UsageError(
+            "a pack is of the whole log, and what is expected is said now", hint="leave out --at"
+        )
     if pack and out:
         raise UsageError("a pack holds the report in every form", hint="leave out --out, or make two calls")
     from stager.session import Format

@@ -14,10 +14,13 @@ from stager.cli.invocation import Invocation, invocation
 from stager.cli.verdict import Verdict
 from stager.errors import UsageError
 from stager.sheets import Code, State
+from stager.wording import counted
 
 if TYPE_CHECKING:
     from stager.approvals import Approval
-    from stager.session import Filter, Finding, Session
+    from stager.session import Choice, Filter, Finding, Session
+
+_TOWARDS = {"merge": "into"}
 
 
 class Standing(Enum):
@@ -57,9 +60,7 @@ def add_to(app: typer.Typer) -> None:
     )
 
 
-def status(
-    context: typer.Context, expect: options.Expect = None, at: options.AtEvent = None
-) -> None:
+def status(context: typer.Context, expect: options.Expect = None, at: options.AtEvent = None) -> None:
     """Show the account, the open findings, and what to do next."""
     call = invocation(context)
     if expect and at:
@@ -195,7 +196,8 @@ def _agreed(call: Invocation, found: Sequence[Finding], verdict: Verdict, *, yes
     """Show the set that is meant; whether the person agrees to it."""
     if not yes and (verdict.reads_input or not call.screen.can_ask()):
         raise UsageError(
-            f"{len(found):,} findings are meant, and nobody can be asked", hint="add --yes to decide them all"
+            f"{counted(len(found), 'finding is', 'findings are')} meant, and nobody can be asked",
+            hint="add --yes to decide what is meant",
         )
     show_findings.examples(call.screen, found)
     if yes:
@@ -209,8 +211,9 @@ def _agreed(call: Invocation, found: Sequence[Finding], verdict: Verdict, *, yes
 def _decide(
     call: Invocation, session: Session, found: Sequence[Finding], verdict: Verdict, reason: str | None
 ) -> None:
-    seq = session.decide(found, verdict.choice(session, found, reason), actor=call.actor)
-    _decided(call, seq, verdict, len(found), "finding")
+    choice = verdict.choice(session, found, reason)
+    seq = session.decide(found, choice, actor=call.actor)
+    _decided(call, seq, choice, counted(len(found), "finding"))
     numbers = [each.finding_id for each in found]
     call.screen.document({"seq": seq, "decision": verdict.name, "count": len(found), "findings": numbers})
 
@@ -220,14 +223,17 @@ def _decide_rows(
 ) -> None:
     parts = [each.partition(":") for each in named]
     pairs = [(sheet, row) for sheet, _, row in parts]
-    seq = session.decide_rows(pairs, verdict.choice(session, (), reason), actor=call.actor)
-    _decided(call, seq, verdict, len(pairs), "row")
+    choice = verdict.choice(session, (), reason)
+    seq = session.decide_rows(pairs, choice, actor=call.actor)
+    _decided(call, seq, choice, counted(len(pairs), "row"))
     call.screen.document({"seq": seq, "decision": verdict.name, "count": len(pairs), "rows": list(named)})
 
 
-def _decided(call: Invocation, seq: int, verdict: Verdict, count: int, what: str) -> None:
-    plural = "" if count == 1 else "s"
-    call.screen.tell(f"decided {count:,} {what}{plural} as event {seq}: {verdict.name.replace('_', ' ')}")
+def _decided(call: Invocation, seq: int, choice: Choice, what: str) -> None:
+    """Confirm a decision, and the person that it named by their place."""
+    decision = choice.decision.value
+    whom = f" {_TOWARDS.get(decision, 'to')} {show_findings.person(choice.target)}" if choice.target else ""
+    call.screen.tell(f"decided {what} as event {seq}: {decision.replace('_', ' ')}{whom}")
     call.screen.tell(f"  to take it back: stager undo {seq}")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from stager.cli.screen import Cell, Screen
 from stager.sheets import EXPLAINED, Code, State
+from stager.wording import counted
 
 if TYPE_CHECKING:
     from stager.account import SheetAccount
@@ -17,7 +18,9 @@ def status(screen: Screen, found: Status) -> None:
     """The whole status: the account, the open findings, and what makes sense now."""
     synthetic = ", made-up patients" if found.synthetic else ""
     screen.say(f"migration {found.migration_id} for {found.tenant or 'no tenant yet'}{synthetic}")
-    screen.say(f"{found.events:,} events under {found.seals:,} seals, root {found.root or 'none'}")
+    screen.say(
+        f"{counted(found.events, 'event')} under {counted(found.seals, 'seal')}, root {found.root or 'none'}"
+    )
     if found.moment:
         _moment(screen, found.moment)
     screen.say()

@@ -18,7 +18,9 @@ def story(screen: Screen, found: RowStory, *, of: str) -> None:
     for label, said in _place(found):
         screen.say(f"  {label:<9} {said}")
     for change in found.changes:
-        screen.say(f"  {'changed':<9} {change.column}: {change.meaning} ({change.rule}), event {change.seq:,}")
+        screen.say(
+            f"  {'changed':<9} {change.column}: {change.meaning} ({change.rule}), event {change.seq:,}"
+        )
     screen.say()
     for event in found.events:
         screen.say(f"{event.seq:>7}  {event.at}  {event.actor}  {event.kind}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from stager.cli.screen import Screen
 from stager.sheets import SHEET
+from stager.wording import counted
 
 if TYPE_CHECKING:
     from stager.session import Finding
@@ -30,7 +31,7 @@ def listed(screen: Screen, found: Sequence[Finding]) -> None:
 
 def examples(screen: Screen, found: Sequence[Finding]) -> None:
     """How many findings a decision is about, and the first of them, on standard error."""
-    screen.note(f"{len(found):,} findings are meant" if len(found) != 1 else "1 finding is meant")
+    screen.note(f"{counted(len(found), 'finding is', 'findings are')} meant")
     for each in found[:MOST_EXAMPLES]:
         screen.note(
             f"  {each.finding_id}  {each.sheet} row {address(each)}  {column(each) or ''}  {each.code}"

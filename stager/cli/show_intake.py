@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from stager.cli.screen import Cell, Screen
+from stager.wording import counted
 
 if TYPE_CHECKING:
     from stager.ingest.stage import SourceAccount
@@ -70,7 +71,7 @@ def _account(screen: Screen, account: SourceAccount, *, dry_run: bool) -> None:
     screen.tell(f"  records    {account.records:,}: {account.rows:,} read, {account.malformed:,} malformed")
     if not account.records:
         screen.tell("  notice     there is a header and no record below it: is the export whole?")
-    screen.tell(f"  blank      {account.blank:,} lines")
+    screen.tell(f"  blank      {counted(account.blank, 'line')}")
     screen.tell(f"  bytes      {account.bytes:,} of {source.size:,} belong to one record each")
     screen.tell(
         f"  rows       {account.rejected:,} rejected, {account.held:,} held for review by their values"
@@ -79,10 +80,11 @@ def _account(screen: Screen, account: SourceAccount, *, dry_run: bool) -> None:
     if unknown:
         screen.tell(f"  unknown    columns kept and not read: {', '.join(unknown)}")
     if screen.verbose:
-        for column in source.columns:
-            screen.tell(f"  column     {column.header} is {column.field or 'unknown'} ({column.how})")
-    for code, count in sorted(account.codes.items()):
-        screen.tell(f"  found      {code} {count:,}")
+        for place, column in enumerate(source.columns):
+            label = "" if place else "columns"
+            screen.tell(f"  {label:<10} {column.header} is {column.field or 'unknown'} ({column.how})")
+    for place, (code, count) in enumerate(sorted(account.codes.items())):
+        screen.tell(f"  {'' if place else 'found':<10} {code} {count:,}")
     screen.tell("  would be staged" if dry_run else f"  staged     as source {account.source_id}")
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from stager.cli.screen import Screen
+from stager.wording import counted
 
 if TYPE_CHECKING:
     from stager.publish import Published
@@ -31,7 +32,7 @@ def published(screen: Screen, done: Published, *, dry_run: bool) -> None:
     if done.already:
         screen.say(f"{done.already:,} of them were in the tenant already, by an earlier run that was cut off")
     rate = f", {done.rows / done.seconds:,.0f} rows/s" if done.seconds > 0 else ""
-    screen.say(f"{done.chunks:,} transactions in {done.seconds:.1f} s{rate}")
+    screen.say(f"{counted(done.chunks, 'transaction')} in {done.seconds:.1f} s{rate}")
     if dry_run:
         screen.say("dry run: everything was rolled back")
     screen.say(f"plan {done.plan_hash}")
@@ -47,5 +48,5 @@ def _refused(screen: Screen, done: Published) -> None:
         return
     more = f" and {len(done.refused) - MOST_REFUSED:,} more" if len(done.refused) > MOST_REFUSED else ""
     named = " ".join(done.refused[:MOST_REFUSED])
-    screen.warn(f"stager: the tenant's database refused {len(done.refused):,} rows: {named}{more}")
+    screen.warn(f"stager: the tenant's database refused {counted(len(done.refused), 'row')}: {named}{more}")
     screen.warn("  → stager findings --code publish.refused")

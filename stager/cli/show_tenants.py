@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from stager.cli.screen import Screen
 from stager.errors import StagerError
+from stager.wording import counted
 
 if TYPE_CHECKING:
     from stager.crypto.keyset import KeyDescription
@@ -57,7 +58,7 @@ def reencrypted(screen: Screen, moved: Reencrypted) -> None:
     if not screen.quiet:
         rows = [*moved.moved.items(), ("total", moved.total)]
         screen.table(("moved to the primary key", "values"), rows, last=True)
-        screen.say(f"{moved.looked_at:,} values were looked at")
+        screen.say(f"{counted(moved.looked_at, 'value was', 'values were')} looked at")
 
 
 def keys_document(slug: str, found: Sequence[KeyDescription]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from stager.sheets import EXPLAINED, Code
+from stager.wording import counted
 
 if TYPE_CHECKING:
     from stager.session.views import EventLine, LinkStory
@@ -43,7 +44,7 @@ def detail(event: EventLine) -> str:
     return ", ".join(
         f"{name} {value if isinstance(value, str) else json.dumps(value)}"
         for name, value in event.detail.items()
-        if value is not None
+        if value not in (None, "")
     )
 
 
@@ -99,11 +100,12 @@ _TOLD: Mapping[str, Callable[[Detail], str]] = {
     "finding.decided": _decided,
     "decision.undone": lambda told: f"took back event {told.get('undoes')}{_reason(told)}",
     "approval.granted": lambda told: (
-        f"one of {told.get('count'):,} rows, plan {told.get('plan_hash')}{_reason(told)}"
+        f"one of {counted(told.get('count', 0), 'row')}, plan {told.get('plan_hash')}{_reason(told)}"
     ),
     "approval.voided": lambda told: f"because of event {told.get('because')}",
     "publish.chunk_committed": lambda told: (
-        f"run {told.get('run')}, chunk {told.get('chunk')} of {told.get('count'):,} rows, digest {told.get('digest')}"
+        f"run {told.get('run')}, chunk {told.get('chunk')} of {counted(told.get('count', 0), 'row')}, "
+        f"digest {told.get('digest')}"
     ),
     "values.shown": lambda told: f"the cell {told['field']}" if told.get("field") else "the whole record",
 }

@@ -11,6 +11,7 @@ import typer
 from stager.cli import options, progress, show_tenants
 from stager.cli.invocation import invocation
 from stager.errors import TenantUnavailable, UsageError
+from stager.wording import counted
 
 if TYPE_CHECKING:
     from stager.session import Session
@@ -63,7 +64,7 @@ def check(context: typer.Context, slug: options.Slug) -> None:
     call.screen.document({"tenant": slug, "differences": found})
     if differences:
         raise TenantUnavailable(
-            f"the database of tenant {slug} differs from its profile in {len(differences)} places",
+            f"the database of tenant {slug} differs from its profile in {counted(len(differences), 'place')}",
             hint=f"stager tenant init -t {slug} makes missing tables; else change the profile",
         )
     call.screen.tell(f"the database of tenant {slug} is as its profile has it")

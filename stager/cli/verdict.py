@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from stager.cli import show_findings
 from stager.errors import UsageError
+from stager.wording import counted
 
 if TYPE_CHECKING:
     from stager.session import Choice, Finding, Session
@@ -93,7 +94,8 @@ def _suggested(findings: Sequence[Finding], number: int) -> str:
         offers = show_findings.suggestions(finding)
         if not 1 <= number <= len(offers):
             raise UsageError(
-                f"finding {finding.finding_id} has {len(offers)} suggestions, so none is number {number}",
+                f"finding {finding.finding_id} has {counted(len(offers), 'suggestion')}, "
+                f"so none is number {number}",
                 where=finding.where,
                 hint="stager findings shows them; --link names any person",
             )

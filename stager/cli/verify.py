@@ -11,6 +11,7 @@ import typer
 from stager.cli import options, progress
 from stager.cli.invocation import Invocation, invocation
 from stager.errors import UsageError
+from stager.wording import counted
 
 if TYPE_CHECKING:
     from stager.verify import PackChecked, Verified
@@ -70,15 +71,21 @@ def _staging(call: Invocation, tenant: str | None, *, deep: bool) -> None:
 def _show(call: Invocation, done: Verified) -> None:
     say = call.screen.say
     say(f"verified: migration {done.migration_id}")
-    say(f"  {done.events:,} events under {done.seals:,} seals, {done.events_per_second:,} a second")
-    say(f"  {done.records:,} records in {done.sources:,} files, {done.bytes:,} bytes, to the byte")
-    say(f"  {done.corrections:,} corrections; the projections are what the log gives; the account balances")
+    log = f"{counted(done.events, 'event')} under {counted(done.seals, 'seal')}"
+    say(f"  {log}, {done.events_per_second:,} a second")
+    records = f"{counted(done.records, 'record')} in {counted(done.sources, 'file')}"
+    say(f"  {records}, {counted(done.bytes, 'byte')}, to the byte")
+    corrections = counted(done.corrections, "correction")
+    say(f"  {corrections}; the projections are what the log gives; the account balances")
     if done.tenant:
-        say(f"  tenant {done.tenant}: {done.published:,} rows in {done.chunks:,} chunks stand as approved")
+        stand = f"{'stands' if done.published == 1 else 'stand'} as approved"
+        published = f"{counted(done.published, 'row')} in {counted(done.chunks, 'chunk')}"
+        say(f"  tenant {done.tenant}: {published} {stand}")
         if done.opened:
-            say(f"  {done.opened:,} protected fields opened to the approved values")
+            say(f"  {counted(done.opened, 'protected field')} opened to the approved values")
         if done.unrecorded:
-            call.screen.note(f"{done.unrecorded} chunks are in the tenant and not recorded: publish again")
+            unrecorded = counted(done.unrecorded, "chunk is", "chunks are")
+            call.screen.note(f"{unrecorded} in the tenant and not recorded: publish again")
     say(f"  root {done.root}")
     say(f"  key  {done.public_key}")
     if not done.head_kept:
@@ -105,7 +112,7 @@ def _text(checkpoint: Path | None) -> str | None:
 
 
 def _show_pack(call: Invocation, done: PackChecked, *, known: bool) -> None:
-    call.screen.say(f"verified: {done.events:,} events under {done.seals:,} seals")
+    call.screen.say(f"verified: {counted(done.events, 'event')} under {counted(done.seals, 'seal')}")
     call.screen.say(f"  {len(done.members)} members as the signed manifest names them")
     call.screen.say(f"  key  {done.public_key}")
     if not known:

@@ -28,7 +28,7 @@ def row_id_bytes(row_id: UUID | int) -> bytes:
 
 
 def require_own_keys(keyset: Keyset, tenant: str) -> None:
-    """StagerError where a keyset is another tenant's: sealing under it would hand its keys' holder the data."""
+    """StagerError where a keyset is another tenant's: its keys' holder could open what is sealed under it."""
     if keyset.tenant != tenant:
         raise StagerError(f"the keyset of {keyset.tenant} was taken for the tenant {tenant}")
 

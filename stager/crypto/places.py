@@ -79,7 +79,7 @@ def replace(path: Path, content: bytes) -> None:
     with _told(path, "written"):
         spare = _written_beside(path, content)
         try:
-            os.replace(spare, path)
+            spare.replace(path)
         except OSError:
             spare.unlink()
             raise

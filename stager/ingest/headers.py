@@ -24,6 +24,8 @@ from stager.ingest.mapping import Mapping
 from stager.sheets import SHEET, SHEETS, Column, Sheet, fold_header
 
 MOST_COLUMNS = 1000
+_NEAR, _SURE = 0.6, 0.8
+"""How like a header must be to be shown as the nearest: one that may be a patient's cell, more so."""
 
 
 class How(StrEnum):
@@ -67,6 +69,12 @@ class SheetMatch:
         return sum(column.field is not None for column in self.columns)
 
     @property
+    def is_strange(self) -> bool:
+        """Whether next to nothing of the header is the sheet's: no column, or one by an alias alone."""
+        known = [column.how for column in self.columns if column.field is not None]
+        return not known or known == [How.ALIAS]
+
+    @property
     def rank(self) -> tuple[int, int]:
         exact = sum(column.how in (How.EXACT, How.MAPPING) for column in self.columns)
         return exact, self.matched
@@ -84,7 +92,7 @@ def recognise(
     sheets = _sheets(sheet_name, mapping, where)
     if max(map(len, by_delimiter.values())) > MOST_COLUMNS:
         raise InputRefused(
-            f"the file has more than {MOST_COLUMNS:,} columns".replace(",", " "),
+            f"the file has more than {MOST_COLUMNS:,} columns",
             where=where,
             hint="export the columns of one sheet; `stager sheets` lists them",
         )
@@ -94,7 +102,7 @@ def recognise(
     }
     whole = {delimiter: [m for m in matches if not m.missing] for delimiter, matches in found.items()}
     if not any(whole.values()):
-        raise _not_a_sheet(found, where)
+        raise _not_a_sheet(found, mapping, where)
     delimiter = max(whole, key=lambda d: max((m.matched for m in whole[d]), default=0))
     chosen = _one_of(whole[delimiter], where)
     _refuse_duplicates(by_delimiter[delimiter], chosen, where)
@@ -189,48 +197,77 @@ def _refuse_duplicates(headers: Sequence[str], chosen: SheetMatch, where: Where)
 
 def _refuse_unused(headers: Sequence[str], chosen: SheetMatch, mapping: Mapping | None, where: Where) -> None:
     """A profile made for one sheet that names a header the file has not: a column would be lost unseen."""
-    if mapping is None or mapping.sheet is None:
-        return
+    if mapping and (refusal := _unused(headers, chosen, mapping, where)):
+        raise refusal
+
+
+def _unused(headers: Sequence[str], match: SheetMatch, mapping: Mapping, where: Where) -> InputRefused | None:
+    """What to say of the profile's first name that is no header of the file.
+
+    A profile for any sheet serves several files: its names count where they stand for a missing column.
+    """
     folded = {fold_header(header): header for header in headers}
-    for theirs in mapping.columns:
-        if fold_header(theirs) not in folded:
-            near = difflib.get_close_matches(fold_header(theirs), folded, n=1)
-            raise InputRefused(
+    missing = {column.name for column in match.missing}
+    for theirs, ours in mapping.columns.items():
+        if fold_header(theirs) not in folded and (mapping.sheet or ours in missing):
+            near = difflib.get_close_matches(
+                fold_header(theirs), folded, n=1, cutoff=_SURE if match.is_strange else _NEAR
+            )
+            return InputRefused(
                 f"the mapping {mapping.name} names a column that the file has not: {_shown(theirs)}",
                 where=where,
                 hint=f"nearest header seen: {_shown(folded[near[0]])}" if near else "correct the mapping",
             )
+    return None
 
 
-def _not_a_sheet(found: Table[str, list[SheetMatch]], where: Where) -> InputRefused:
-    """What the nearest sheet lacks.
+def _not_a_sheet(found: Table[str, list[SheetMatch]], mapping: Mapping | None, where: Where) -> InputRefused:
+    """What the nearest sheet lacks, or what each sheet needs where none is near.
 
     A file without a header line has a patient's cells where the headers should be: then nothing seen is
     shown.
     """
-    nearest = max(
-        (m for matches in found.values() for m in matches), key=lambda m: (m.matched, -len(m.missing))
-    )
-    sheet, lacks = nearest.sheet, ", ".join(column.name for column in nearest.missing)
-    expected = f"{sheet.name} needs the columns {', '.join(column.name for column in sheet.required)}"
-    if any(re.search("[0-9]{4}", column.header) for column in nearest.columns):
+    matches = [match for matches in found.values() for match in matches]
+    nearest = max(matches, key=lambda m: (m.matched, -len(m.missing), len(m.columns)))
+    tried = {match.sheet.name: match.sheet for match in matches}
+    expected = "; ".join(map(_needs, tried.values() if nearest.is_strange else [nearest.sheet]))
+    headers = [column.header for column in nearest.columns]
+    is_record = any(re.search("[0-9]{4}", header) for header in headers)
+    unused = _unused(headers, nearest, mapping, where) if mapping else None
+    if unused and not (is_record and nearest.is_strange):
+        return unused
+    if is_record:
         return InputRefused(
             "the first line looks like a record, not like the header of a sheet",
             where=where,
-            hint=f"the first line names the columns: {expected}",
+            hint=f"the first line must be the header, which names the columns: {expected}",
         )
-    near = [text for column in nearest.missing if (text := _nearest_header(column, nearest))]
+    if nearest.is_strange and len(tried) > 1:
+        required = {column.name: column for sheet in tried.values() for column in sheet.required}
+        wanted = tuple(required.values())
+        message = f"the header is that of none of the sheets {', '.join(tried)}"
+        expected = f"the first line must be the header, which names the columns: {expected}"
+    else:
+        wanted = nearest.missing
+        lacks = ", ".join(column.name for column in wanted)
+        message = f"the header lacks required columns of the sheet {nearest.sheet.name}: {lacks}"
+    near = [text for column in wanted if (text := _nearest_header(column, nearest))]
     return InputRefused(
-        f"the header lacks required columns of the sheet {sheet.name}: {lacks}",
-        where=where,
-        hint="; ".join([expected, *near, "a --mapping profile can name them"]),
+        message, where=where, hint="; ".join([expected, *near, "a --mapping profile can name them"])
     )
 
 
+def _needs(sheet: Sheet) -> str:
+    return f"{sheet.name} needs the columns {', '.join(column.name for column in sheet.required)}"
+
+
 def _nearest_header(column: Column, match: SheetMatch) -> str | None:
+    """The header that may mean this column; under a strange header only one that hardly is a cell."""
     free = {fold_header(c.header): c.header for c in match.columns if c.field is None}
-    for name in (column.name, *column.aliases):
-        near = difflib.get_close_matches(fold_header(name), free, n=1, cutoff=0.7)
+    names = (column.name,) if match.is_strange else (column.name, *column.aliases)
+    cutoff = _SURE if match.is_strange else 0.7
+    for name in names:
+        near = difflib.get_close_matches(fold_header(name), free, n=1, cutoff=cutoff)
         if near:
             return f"nearest header to {column.name} seen: {_shown(free[near[0]])}"
     return None

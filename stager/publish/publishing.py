@@ -34,6 +34,7 @@ from stager.tenant.postgres import Connection, transaction
 from stager.tenant.profile import Profile
 from stager.tenant.registry import Tenant
 from stager.tenant.schema import prove_tenant
+from stager.wording import counted
 
 CHUNK_ROWS = 50_000
 
@@ -194,7 +195,8 @@ def _require_published(staging: Staging) -> None:
     published, approved = staging.rows("published_so_far")[0]
     if approved:
         raise ReviewNeeded(
-            f"{approved} rows are approved, but the patients or practitioners they belong to are not",
+            f"{counted(approved, 'row is', 'rows are')} approved, but "
+            "the patients or practitioners they belong to are not",
             hint="stager approve",
         )
     if not published:

@@ -152,8 +152,11 @@ def _source(row: dict[str, Any]) -> SourceFile:
         rules_version=rules["version"],
     )
     row["registered_at"] = moment(row["registered_at"])
-    return SourceFile(**{"file" if name == "file_name" else name: part for name, part in row.items()},
-                      reading=reading, columns=columns)
+    return SourceFile(
+        **{"file" if name == "file_name" else name: part for name, part in row.items()},
+        reading=reading,
+        columns=columns,
+    )
 
 
 def _links(staging: Staging, sheets: Iterable[SheetAccount]) -> Iterable[Links]:
@@ -199,5 +202,6 @@ def _seals(staging: Staging, public_key: str) -> Seals:
 
 def _versions(staging: Staging) -> Versions:
     opened = staging.rows("report_opened_by")
-    return Versions(__version__, opened[0][0] if opened else None, RULES_VERSION, int(staging.fact("schema_version")))
-
+    return Versions(
+        __version__, opened[0][0] if opened else None, RULES_VERSION, int(staging.fact("schema_version"))
+    )

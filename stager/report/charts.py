@@ -15,7 +15,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from stager.report.counts import BELOW, SMALL, Count
-from stager.report.model import Report
+from stager.report.model import Report, SheetBalance
 from stager.sheets import State
 
 _WIDTH, _BAR, _FRAME = 720, 26, 44
@@ -41,7 +41,7 @@ def flow(report: Report) -> str:
     sheets.reverse()
     chart.x_labels = [sheet.title for sheet in sheets]
     for state in State:
-        chart.add(state.value, [_share(sheet.states[state.value], sheet.records) for sheet in sheets])
+        chart.add(state.value, [_share(sheet, state) for sheet in sheets])
     chart.range = (0, 100)
     return _drawn(chart)
 
@@ -60,7 +60,9 @@ def ages(report: Report) -> str:
     """Open findings by how long they have been open."""
     if report.open_findings.oldest_days is None:
         return ""
-    return bars(Bar(band_label(each.days_from, each.days_to), each.open) for each in report.open_findings.bands)
+    return bars(
+        Bar(band_label(each.days_from, each.days_to), each.open) for each in report.open_findings.bands
+    )
 
 
 def rates(report: Report) -> str:
@@ -77,7 +79,7 @@ def band_label(low: int, high: int | None) -> str:
 
 
 def bars(told: Iterable[Bar]) -> str:
-    """Horizontal bars, the first on top; nothing where there is none. A hidden count is drawn as its bound."""
+    """Horizontal bars, the first on top; nothing where there is none. A hidden one is drawn as its bound."""
     found = list(told)
     if not found:
         return ""
@@ -93,9 +95,11 @@ def _value(count: Count) -> dict[str, Any]:
     return {"value": length, "formatter": lambda _: label}
 
 
-def _share(count: int, whole: int) -> dict[str, Any]:
-    share = 100 * count / whole
-    label = f"{count:,}" if share >= 6 else ""
+def _share(sheet: SheetBalance, state: State) -> dict[str, Any]:
+    """A sheet's part of the flow: named where there is room for its name, else by its number alone."""
+    count = sheet.states[state.value]
+    share = 100 * count / sheet.records
+    label = f"{state.value} {count:,}" if share >= 18 else f"{count:,}" if share >= 6 else ""
     return {"value": share, "formatter": lambda _: label}
 
 
@@ -132,8 +136,13 @@ def _chart(kind: str, rows: int, *, legend: bool) -> Any:
         show_x_labels=False,
         show_y_labels=True,
         disable_xml_declaration=True,
-        style=pygal.style.Style(background="none", plot_background="none", value_font_size=11, label_font_size=11,
-                                legend_font_size=11),
+        style=pygal.style.Style(
+            background="none",
+            plot_background="none",
+            value_font_size=11,
+            label_font_size=11,
+            legend_font_size=11,
+        ),
     )
 
 
@@ -146,7 +155,7 @@ def _still(root: Element) -> Element:
     """The drawing without what only a live page needs."""
     for parent in list(root.iter()):
         for child in list(parent):
-            if not isinstance(child.tag, str) or child.tag.rpartition("}")[2] in _LIVE or _is_live(child):
+            if _is_live(child):
                 parent.remove(child)
     for each in root.iter():
         for name in [name for name in each.attrib if name in ("id", "onclick") or "href" in name]:
@@ -156,5 +165,7 @@ def _still(root: Element) -> Element:
 
 
 def _is_live(element: Element) -> bool:
+    tag: object = element.tag  # of a comment it is a function
+    if not isinstance(tag, str) or tag.rpartition("}")[2] in _LIVE:
+        return True
     return any(name in _LIVE_CLASSES for name in element.get("class", "").split())
-

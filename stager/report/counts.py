@@ -35,7 +35,9 @@ def parts_of_known(parts: Sequence[int], also_hidden: Collection[int] = ()) -> l
 
     also_hidden: places of parts that must be hidden for another reason.
     """
-    concealed = {i for i, count in enumerate(parts) if _is_small(count)} | {i for i in also_hidden if parts[i]}
+    concealed = {i for i, count in enumerate(parts) if _is_small(count)} | {
+        i for i in also_hidden if parts[i]
+    }
     others = sorted((count, i) for i, count in enumerate(parts) if count and i not in concealed)
     while others and tells([parts[i] for i in concealed]):
         concealed.add(others.pop(0)[1])
@@ -66,7 +68,9 @@ def families_of_known(families: Sequence[Sequence[int]]) -> tuple[list[Count], l
             [hidden(count) for count in family] if isinstance(whole, str) else parts_of_known(family)
             for family, whole in zip(families, outer, strict=True)
         ]
-        telling = {i for i, whole in enumerate(outer) if isinstance(whole, int) and _told(families[i], inner[i])}
+        telling = {
+            i for i, whole in enumerate(outer) if isinstance(whole, int) and _told(families[i], inner[i])
+        }
         if not telling:
             return outer, inner
         also |= telling

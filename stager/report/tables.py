@@ -35,7 +35,17 @@ _ACCOUNT = (
     "difference",
     "balances",
 )
-_FILES = ("source", "sheet", "file", "sha256", "bytes", "bytes_kept", "records", "records_kept", "blank_lines")
+_FILES = (
+    "source",
+    "sheet",
+    "file",
+    "sha256",
+    "bytes",
+    "bytes_kept",
+    "records",
+    "records_kept",
+    "blank_lines",
+)
 _FINDINGS = ("sheet", "code", "meaning", "open", "decided", "closed")
 _DECISIONS = ("sheet", "code", "decision", "actor", "with_reason", "rows")
 _INCOMPLETE = ("patient", "patient_state", "row", "sheet", "what", "state")

@@ -20,6 +20,7 @@ from stager.tenant import lineage, people
 from stager.tenant.postgres import Connection
 from stager.tenant.profile import Profile
 from stager.tenant.schema import prove_tenant
+from stager.wording import counted
 
 
 def link(
@@ -65,7 +66,8 @@ def require_compared(workspace: Workspace, doors: Doors, slug: str) -> None:
     strangers = len(set(found.to_list()) - ours)
     if strangers:
         raise ReviewNeeded(
-            f"tenant {slug} has {strangers} people of its own, and no row was compared with them",
+            f"tenant {slug} has {counted(strangers, 'person', 'people')} of its own, "
+            "and no row was compared with them",
             hint=f"stager reconcile -t {slug}, then look at what it finds and approve",
         )
 

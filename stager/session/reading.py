@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,9 @@ from stager.session.stories import iso
 from stager.session.views import Moment, RowLine, Status
 from stager.sheets import PATIENTS, SHEET, State
 from stager.staging import Staging
+from stager.wording import counted
+
+_NONE: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +69,20 @@ def status_as_of(staging: Staging, seq: int) -> Status:
 def _next_step(
     staging: Staging, states: dict[str, int], findings: dict[str, int], *, has_sheets: bool
 ) -> tuple[str, str]:
-    slug = standing(staging, "tenant") or "SLUG"
+    slug = standing(staging, "tenant")
+    to = f" -t {slug or 'SLUG'}"
+    which = "" if slug else "; stager tenant list shows the tenants"
     if not has_sheets:
         return "stager ingest FILE…", "no file has been taken in yet"
     if reconcile_due(staging):
-        return f"stager reconcile -t {slug}", "rows came or changed since rows were last linked"
-    if states["ready"]:
-        return "stager approve", f"{states['ready']} rows are ready"
-    if states["approved"]:
-        return f"stager publish -t {slug}", f"{states['approved']} rows are approved"
+        return f"stager reconcile{to}", f"rows came or changed since rows were last linked{which}"
+    if ready := states["ready"]:
+        return "stager approve", f"{counted(ready, 'row is', 'rows are')} ready"
+    if approved := states["approved"]:
+        return f"stager publish{to}", f"{counted(approved, 'row is', 'rows are')} approved{which}"
     if findings:
-        return "stager findings", f"{sum(findings.values())} findings are open"
+        count = sum(findings.values())
+        return "stager findings", f"{counted(count, 'finding is', 'findings are')} open"
     return "stager rows", "every row is published, excluded or waiting"
 
 
@@ -207,31 +213,44 @@ def place_of(staging: Staging, person: str) -> str:
     return str(found[0])
 
 
-def find_target(staging: Staging, target_id: str, table: str | None = None) -> tuple[int, int]:
+def find_target(
+    staging: Staging, target_id: str, table: str | None = None, sheets: Mapping[str, str] = _NONE
+) -> tuple[int, int]:
     """A published row by its id in the tenant's database → source_id, row_no.
 
-    table: the tenant's table, which tells ids apart that several tables' sequences gave.
+    table: the tenant's table, which tells ids apart that several tables' sequences gave. sheets: each of
+    the tenant's tables → the sheet whose rows it takes. UsageError for an unknown table or id.
     """
-    drawn = [
-        (source_id, row_no)
+    drawn = {
+        str(its_table): (int(source_id), int(row_no))
         for source_id, row_no, its_table in staging.rows("row_of_target", target_id=target_id)
-        if table in (None, its_table)
-    ]
-    if drawn:
-        return int(drawn[0][0]), int(drawn[0][1])
-    slug = standing(staging, "tenant")
-    for source_id, sheet, sha256, last in staging.rows("sources_with_rows"):
-        row_no = _row_no_in(target_id)
-        if (
-            slug
-            and row_no
-            and row_no <= last
-            and str(row_id(slug, sheet, sha256, row_no)) == target_id.lower()
-        ):
-            return source_id, row_no
+    }
+    if table in drawn:
+        return drawn[table]
+    if table is not None and table not in sheets:
+        raise UsageError(f"there is no table {table}", hint=f"the tables are {', '.join(sheets)}")
+    computed = _computed_place(staging, target_id)
+    tables = [*drawn, *(name for name, sheet in sheets.items() if computed and sheet == computed[0])]
+    if table is not None and tables and table not in tables:
+        raise UsageError(f"that row is not in {table}", hint=f"it is of {' or '.join(tables)}")
+    if computed:
+        return computed[1:]
+    if drawn and table is None:
+        return next(iter(drawn.values()))
     raise UsageError(
         "no row of this migration has that id", hint="stager rows --state published shows the ids"
     )
+
+
+def _computed_place(staging: Staging, target_id: str) -> tuple[str, int, int] | None:
+    """The row whose computed id this is: its sheet, source_id and row_no."""
+    slug, row_no = standing(staging, "tenant"), _row_no_in(target_id)
+    if not slug or not row_no:
+        return None
+    for source_id, sheet, sha256, last in staging.rows("sources_with_rows"):
+        if row_no <= last and str(row_id(slug, sheet, sha256, row_no)) == target_id.lower():
+            return sheet, source_id, row_no
+    return None
 
 
 def _row_no_in(target_id: str) -> int | None:

@@ -76,7 +76,7 @@ def write_report(files: Mapping[str, bytes], form: Format, out: Path | None, cwd
             target.mkdir(parents=True, exist_ok=True, mode=0o700)
             paths = {target / name: content for name, content in files.items()}
         else:
-            paths = {target: content for content in files.values()}
+            paths = dict.fromkeys([target], next(iter(files.values())))
         for path, content in paths.items():
             _require_ours(path, content)
         for path, content in paths.items():
@@ -116,7 +116,10 @@ def _target(workspace: Workspace, doors: Doors) -> Target | None:
         slug,
         profile.name,
         profile.digest(),
-        tuple(TargetKey(each.id, each.created.strftime("%Y-%m-%dT%H:%M:%SZ"), each.primary) for each in described),
+        tuple(
+            TargetKey(each.id, each.created.strftime("%Y-%m-%dT%H:%M:%SZ"), each.primary)
+            for each in described
+        ),
     )
 
 

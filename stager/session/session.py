@@ -254,13 +254,8 @@ class Session:
     def why(self, target_id: str, table: str | None = None) -> RowStory:
         """Where a published row came from. UsageError where that table does not take such rows."""
         staging = self._open().staging
-        found = stories.story(staging, *reading.find_target(staging, target_id, table))
-        slug = projections.standing(staging, "tenant")
-        if table and slug and self.doors.known(slug):
-            tables = [each.table for each in self.doors.profile(slug).tables_of(found.sheet)]
-            if table not in tables:
-                raise UsageError(f"that row is not in {table}", hint=f"it is of {' or '.join(tables)}")
-        return found
+        sheets = self.doors.sheet_of_tables(projections.standing(staging, "tenant")) if table else {}
+        return stories.story(staging, *reading.find_target(staging, target_id, table, sheets))
 
     def show_values(self, found: RowStory, *, actor: str, field: str | None = None) -> RowValues:
         """The cells of a row, or one of them: patients' values, and an event says who had them shown."""
@@ -269,7 +264,7 @@ class Session:
             return stories.values(workspace.staging, log, found.source_id, found.row, field)
 
     def report(self, *, at: int | None = None, patient: str | None = None) -> Report:
-        """The migration's report, now or as of event `at`; with one person's evidence where they are named."""
+        """The report, now or as of event `at`; with one person's evidence where they are named."""
         return reporting.make_report(self._open(), self.doors, at=at, patient=patient)
 
     def write_report(self, report: Report, form: Format, out: Path | None = None) -> list[Path]:

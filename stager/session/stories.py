@@ -1,4 +1,4 @@
-"""One row's story: from its file's bytes to the tenant, without its values; and, when asked for, its values."""
+"""One row's story, from its file's bytes to the tenant, without its values; and these when asked for."""
 
 from __future__ import annotations
 

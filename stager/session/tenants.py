@@ -17,6 +17,8 @@ from stager.tenant.postgres import Connection, connect
 from stager.tenant.profile import Profile
 from stager.tenant.registry import Registry, Tenant
 
+BUILT_IN_PROFILE = "clinic"
+
 
 class Doors:
     """Every tenant of one tenants file. Nothing is opened before it is asked for."""
@@ -39,6 +41,14 @@ class Doors:
 
     def profile(self, slug: str) -> Profile:
         return Profile.load(self.tenant(slug).profile)
+
+    def sheet_of_tables(self, slug: str | None) -> dict[str, str]:
+        """Each table of the tenant → the sheet whose rows it takes; of the built-in profile where it is
+        not registered here.
+        """
+        tenant = self.known(slug)
+        profile = Profile.load(tenant.profile if tenant else BUILT_IN_PROFILE)
+        return {each.table: each.sheet for each in profile.tables}
 
     def keyset(self, slug: str) -> Keyset:
         """The tenant's keyset, made on first use with a warning to back it up."""
@@ -72,7 +82,8 @@ class Doors:
             raise KeyUnavailable(
                 f"tenant {slug}: its protected fields are sealed under the key {min(unknown).hex()}, "
                 "which is not kept here",
-                hint="bring the tenant's keys from where it was published before: stager keys export, restore",
+                hint="bring the tenant's keys from where it was published before: "
+                "stager keys export, restore",
             )
 
     @contextmanager

@@ -17,7 +17,13 @@ def verify_all(
 ) -> Verified:
     """See `Session.verify`. UsageError: another tenant than the file's, or `deep` without one."""
     if deep and tenant is None:
-        raise UsageError("protected fields stand in a tenant's database", hint="name it with -t SLUG")
+        bound = standing(workspace.staging, "tenant")
+        raise UsageError(
+            "protected fields stand in a tenant's database",
+            hint=f"name it with -t {bound}"
+            if bound
+            else "name one with -t SLUG; stager tenant list shows them",
+        )
     if tenant is None:
         return _verify(workspace, None, progress)
     bound = standing(workspace.staging, "tenant")

@@ -118,7 +118,7 @@ class RowCell:
 
 @dataclass(frozen=True, slots=True)
 class RowValues:
-    """What a row holds; patients' values. record: its bytes in the file. seq: of the event that told of it."""
+    """What a row holds: patients' values. record: its bytes in the file. seq: of the event that says so."""
 
     seq: int
     record: bytes
@@ -151,6 +151,4 @@ class RowStory:
         others = {each.seq for each in self.changes if each.field != field}
         events = (each for each in self.events if each.seq not in others)
         kept = tuple(each for each in events if each.detail.get("field") in (None, field))
-        return replace(
-            self, changes=tuple(each for each in self.changes if each.field == field), events=kept
-        )
+        return replace(self, changes=tuple(each for each in self.changes if each.field == field), events=kept)

@@ -80,12 +80,9 @@ group by all order by 1, 4, 3, 5;
 
 -- name: report_missing_rows
 -- Rows that have a patient and do not go to the tenant as things stand; what a person left out is left out.
-select row_state.sheet, row_state.source_id, row_state.row_no, row_state.state, patient_source, patient_row,
-    patient_person, patient.state as patient_state
+select sheet, source_id, row_no, state, coalesce(patient_source || ':' || patient_row, 'tenant:' || patient_person)
 from row_state
-left join (select source_id, row_no, state from row_state where sheet = 'patients') as patient
-    on patient.source_id = patient_source and patient.row_no = patient_row
-where row_state.sheet <> 'patients' and row_state.state in ('held', 'rejected', 'waiting')
+where sheet <> 'patients' and state in ('held', 'rejected', 'waiting')
     and (patient_source is not null or patient_person is not null);
 
 -- name: report_approvals
@@ -104,3 +101,17 @@ from event where kind = 'publish.chunk_committed' order by seq;
 
 -- name: report_seals
 select count(*) from seal;
+
+-- name: report_rejected_rows
+select source_id, row_no from row_state
+where sheet = $sheet and state = 'rejected' and patient_source is null and patient_person is null;
+
+-- name: report_people_standing
+select source_id, row_no from row_state
+where sheet = 'patients' and source_id = $source_id and state <> 'excluded';
+
+-- name: report_states_of_people
+select source_id || ':' || row_no, state from row_state where sheet = 'patients';
+
+-- name: report_tenants_people
+select target_id, legacy_id, email from tenant_person;

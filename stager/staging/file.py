@@ -168,7 +168,7 @@ class Staging:
     def run(self, name: str, places: Places = None, /, **parameters: Any) -> None:
         """Run the named statement."""
         text = sql.statement(name, **(places or {}))
-        result = self._execute(text, parameters).fetchall()
+        result = asked(self.path, self._execute(text, parameters).fetchall)
         if found := _INSERT.match(text):
             self._watch_insert(found[1], result[0][0])
         elif (found := _MAKE.match(text)) and self._first_inserts is not None:

@@ -85,7 +85,10 @@ class Registry:
         found = next((place for place in looked if place.is_file()), None)
         if found is None:
             if path or environ.get("STAGER_TENANTS"):
-                raise TenantUnavailable(f"there is no tenants file at {looked[0]}")
+                raise TenantUnavailable(
+                    f"there is no tenants file at {looked[0]}",
+                    hint="check the name given with --tenants or STAGER_TENANTS",
+                )
             return cls(None, looked, {}, environ)
         return cls(found, looked, _entries(read_toml(found), found), environ)
 

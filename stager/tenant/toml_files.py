@@ -22,7 +22,11 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}", where=Where(file=str(path))) from error
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror}",
+            where=Where(file=str(path)),
+            hint="check its name, and that you may read it",
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         position = str(error).rpartition("(")[2].rstrip(")") if "(at " in str(error) else "not UTF-8"
         raise UsageError(f"{path.name} is not valid TOML: {position}", where=Where(file=str(path))) from None

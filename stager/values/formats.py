@@ -56,8 +56,8 @@ def date_format(stated: str | None) -> Format:
     _require_date(stated, directives)
     if _TIME & set(directives):
         raise UsageError(
-            f"The date format {stated!r} holds a time.",
-            hint="Use datetime_format for dates with a time, or write a constant time out: %d/%m/%Y 00:00",
+            f"the date format {stated!r} holds a time",
+            hint="use datetime_format for dates with a time, or write a constant time out: %d/%m/%Y 00:00",
         )
     return Format(stated, _pattern(stated))
 
@@ -73,8 +73,8 @@ def moment_format(stated: str | None) -> Format:
     _require_date(stated, directives)
     if "M" not in directives or frozenset("HIp").intersection(directives) not in _CLOCKS:
         raise UsageError(
-            f"The date and time format {stated!r} does not give hours and minutes.",
-            hint="Use %H and %M, or %I, %M and %p.",
+            f"the date and time format {stated!r} does not give hours and minutes",
+            hint="use %H and %M, or %I, %M and %p",
         )
     return Format(stated, _pattern(stated))
 
@@ -84,9 +84,9 @@ def _directives(stated: str) -> list[str]:
     refused = sorted({directive for directive in directives if directive not in _DIRECTIVES})
     if refused or len(directives) != len(set(directives)):
         raise UsageError(
-            f"The date format {stated!r} cannot be used.",
-            hint="Each of %Y %m %b %B %d %H %I %M %S %p may stand in it once. A year of two digits "
-            "(%y) is refused: its century would be a guess.",
+            f"the date format {stated!r} cannot be used",
+            hint="each of %Y %m %b %B %d %H %I %M %S %p may stand in it once; a year of two digits "
+            "(%y) is refused: its century would be a guess",
         )
     return directives
 
@@ -95,8 +95,8 @@ def _require_date(stated: str, directives: list[str]) -> None:
     months = sum(directives.count(month) for month in "mbB")
     if months != 1 or "Y" not in directives or "d" not in directives:
         raise UsageError(
-            f"The date format {stated!r} does not give one day.",
-            hint="Use %Y, %d and one of %m, %b and %B.",
+            f"the date format {stated!r} does not give one day",
+            hint="use %Y, %d and one of %m, %b and %B",
         )
 
 

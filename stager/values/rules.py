@@ -97,8 +97,8 @@ class Rules:
         version = held.pop("version")
         if version > RULES_VERSION:
             raise StagingUnavailable(
-                f"A source was read by rules of version {version}; this stager knows {RULES_VERSION}.",
-                hint="Use the version of stager that wrote the staging file, or a later one.",
+                f"a source was read by rules of version {version}; this stager knows {RULES_VERSION}",
+                hint="use the version of stager that wrote the staging file, or a later one",
             )
         held["as_of"] = date.fromisoformat(held["as_of"])
         held["roles"] = tuple(held["roles"])
@@ -111,5 +111,5 @@ def _require_zone(name: str) -> None:
         pl.Series([0]).cast(pl.Datetime("us")).dt.replace_time_zone(name)
     except pl.exceptions.PolarsError as unknown:
         raise UsageError(
-            f"There is no time zone {name!r}.", hint="Use an IANA name, such as Europe/London."
+            f"there is no time zone {name!r}", hint="use an IANA name, such as Europe/London"
         ) from unknown

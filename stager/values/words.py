@@ -43,9 +43,9 @@ def _meanings(column: Column, rules: Rules) -> Mapping[str, str]:
     own = rules.synonyms.get(column.field, {})
     if not all(fold_word(meant) in spelling for meant in own.values()):
         raise UsageError(
-            "A synonym stands for a word that is not in the column's vocabulary.",
+            "a synonym stands for a word that is not in the column's vocabulary",
             where=Where(column=column.name),
-            hint="Use one of: " + ", ".join(spelling.values()),
+            hint="use one of: " + ", ".join(spelling.values()),
         )
     return {**column.synonyms, **spelling, **{word: spelling[fold_word(own[word])] for word in own}}
 

@@ -99,7 +99,7 @@ def _absent_columns(sheet: Sheet, source: Mapping[str, Any]) -> frozenset[str]:
 def _altered(
     sheet: Sheet, part: pl.DataFrame, fingerprinter: Fingerprinter, absent: frozenset[str]
 ) -> pl.Series:
-    """Places of rows with other cells than came. A fingerprint does not tell an absent cell from an empty one."""
+    """Places of rows with other cells than came. A fingerprint takes absent and empty cells for the same."""
     other = fingerprints(sheet, part, fingerprinter) != part["fingerprint"]
     for name in (*sheet.fields, "extra"):
         if part[name].null_count() != (part.height if name in absent else 0):
