@@ -163,8 +163,9 @@ def test_a_profile_that_cannot_be_used_is_wrong_usage(tmp_path: Path, text: str,
 
 def test_a_profile_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
     """A missing file and one that is no UTF-8 end the same way."""
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="no such mapping file") as caught:
         load_mapping(tmp_path / "none.toml")
+    assert "--mapping" in caught.value.hint
     (tmp_path / "bad.toml").write_bytes(b"\xff")
     with pytest.raises(UsageError, match="not TOML in UTF-8"):
         load_mapping(tmp_path / "bad.toml")
