@@ -50,7 +50,7 @@ def test_a_tenant_with_people_of_its_own_is_compared_first(practice: Stager, cli
     practice("approve").done()
     refused = practice("publish", "-t", SLUG)
     assert refused.code == 4
-    assert "1 people of its own" in refused.err
+    assert "1 person of its own" in refused.err
     practice("reconcile", "-t", SLUG).done()
     practice("publish", "-t", SLUG).done()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sample_data.generate import Practice, generate
-from tests.running import Capture, Place, Reached, State, after, new_chance, state_of
+from tests.running import ROUNDS, Capture, Place, Reached, State, after, new_chance, state_of
 
 SIZES = Practice(patients=300, background=900, notes=3600, medications=1200, seed=11, dirt=0.01)
 STEPS = {
@@ -69,6 +69,24 @@ def test_a_step_killed_at_a_random_moment(steps: dict[str, Step], tmp_path: Path
     assert state_of(place) == steps["reconcile"].after
 
 
+def test_the_first_step_killed(steps: dict[str, Step], tmp_path: Path) -> None:
+    """Killed as the staging file is made: there is none, or one that opens, and the same command does it."""
+    place = Place(tmp_path / "place")
+    shutil.copytree(
+        steps["ingest"].start.folder, place.folder, ignore=shutil.ignore_patterns("config", "*.duckdb")
+    )
+
+    def is_being_made() -> bool:
+        return any(place.folder.glob("*staging.duckdb*"))
+
+    killed = place.start("ingest", "patients.csv", "--synthetic").when(is_being_made, signal.SIGKILL)
+    assert killed.code == -signal.SIGKILL
+    if place.staging.exists():
+        assert state_of(place).rows == ()
+    place.call("ingest", "patients.csv", "--synthetic").done()
+    assert state_of(place).rows == steps["ingest"].before.rows
+
+
 def at_random(step: Step, chance: random.Random) -> Reached:
     return after(chance.uniform(0.3, 1.0) * step.seconds)
 
@@ -95,9 +113,9 @@ def require_before_or_after(step: Step, place: Place, reached: Reached) -> None:
 @pytest.mark.soak
 @pytest.mark.parametrize("name", STEPS)
 def test_a_step_under_many_kills(steps: dict[str, Step], tmp_path: Path, capsys: Capture, name: str) -> None:
-    """Fifty kills of each step, half of them just after its first write."""
+    """Many kills of each step, half of them just after its first write."""
     step, chance = steps[name], new_chance(capsys)
-    for number in range(50):
+    for number in range(ROUNDS):
         place = step.start.copied(tmp_path / str(number))
         if number % 2:
             require_before_or_after(step, place, at_random(step, chance))

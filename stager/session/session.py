@@ -7,6 +7,7 @@ prints; long work reports through `progress`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -16,7 +17,7 @@ from stager.approvals import Approval, approve, cut_plan
 from stager.crypto import keystore, places
 from stager.crypto.keyset import KeyDescription
 from stager.decisions import Choice, Finding
-from stager.errors import KeyUnavailable, StagingUnavailable, UsageError
+from stager.errors import KeyUnavailable, StagerError, StagingUnavailable, UsageError
 from stager.ingest.rejects import RejectFile, reject_files
 from stager.ingest.stage import SourceAccount
 from stager.publish import CHUNK_ROWS, Published, publish
@@ -73,9 +74,9 @@ class Session:
             known, now = self.doors.known(tenant), self.settings.clock()
             return intake.dry_accounts(sources, known, now, progress, synthetic=told.synthetic)
         made = not (self.settings.cwd / self.settings.staging).exists()
-        workspace = self._open(create=True)
-        slug = workspace.tenant_slug(tenant)
         try:
+            workspace = self._open(create=True)
+            slug = workspace.tenant_slug(tenant)
             return intake.stage_all(
                 workspace,
                 sources,
@@ -87,7 +88,7 @@ class Session:
             )
         except BaseException:
             if made:
-                workspace.staging.remove_unused()
+                self._remove_unused()
             raise
 
     def reconcile(self, *, actor: str, tenant: str | None = None, progress: Progress = silent) -> Outcome:
@@ -336,9 +337,14 @@ class Session:
     def _open(self, *, create: bool = False) -> Workspace:
         if self._workspace is None:
             key = key_for(self.settings, create=create)
-            self.key_made = key.origin if key.created else None
+            self.key_made = key.origin if key.created else self.key_made
             self._workspace = Workspace.open(self.settings, key, create=create)
         return self._workspace
+
+    def _remove_unused(self) -> None:
+        """Remove the staging file that was made for a command which failed, where nothing is in it."""
+        with suppress(StagerError):
+            self._open().staging.remove_unused()
 
     def _open_as_it_is(self) -> Workspace:
         """The workspace without a word against it yet: verifying finds what is wrong, and in what order."""

@@ -58,7 +58,9 @@ class Doors:
             return kept
         made = keystore.load_or_create(self.keys, slug, wrapping)
         self._settings.warn(
-            f"stager: a keyset was made for tenant {slug} in {self.keys}, wrapped by {wrapping.origin}\n"
+            f"stager: a keyset was made for tenant {slug} in {self.keys}, wrapped by {wrapping.origin}"
+        )
+        self._settings.warn(
             "  → back both up: no protected field published under it opens without them (stager keys export)"
         )
         return made
