@@ -8,10 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from stager.tenant import embedded
 
 pytest_plugins = ["tests.postgres", "tests.verify_migration"]
+
+# A busy machine is no fault of the code's.
+settings.register_profile("stager", deadline=None)
+settings.load_profile("stager")
 
 _numbers = itertools.count(1)
 

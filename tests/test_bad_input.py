@@ -265,7 +265,7 @@ def outcomes(
     """The outcomes of the cases that are asked for, worked on two at a time."""
     folder = tmp_path_factory.mktemp("cases")
     specs = [item.callspec for item in request.session.items if hasattr(item, "callspec")]
-    cases = [spec.params["case"] for spec in specs if "case" in spec.params]
+    cases = [case for spec in specs if isinstance(case := spec.params.get("case"), Case)]
     with ThreadPoolExecutor(2) as pool:
         yield {
             case.name: pool.submit(outcome_of, case, folder / str(number))

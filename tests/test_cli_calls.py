@@ -44,7 +44,7 @@ def _process(*arguments: str, program: str = MAIN, **settings: str) -> subproces
 
 
 def _raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
-    def status(_self: Session) -> None:
+    def status(_self: Session, *, at: int | None = None) -> None:
         raise error
 
     monkeypatch.setattr(Session, "status", status)
@@ -206,7 +206,7 @@ def test_ctrl_c_stops_a_long_query_in_a_real_process(tmp_path: Path, monkeypatch
 import sys
 from stager.cli import main
 from stager.session import Session
-def status(self):
+def status(self, at=None):
     connection = self._open(create=True).staging._connection
     print("ready", file=sys.stderr, flush=True)
     connection.execute("select sum(hash(range) % 7) from range(100000000000)").fetchall()

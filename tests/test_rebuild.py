@@ -222,6 +222,8 @@ def review(folder: Path, seed: int, steps: int, tenant: Tenant | None = None) ->
     with Session(settings) as session:
         under_way = Review(session, rng, files, tenant.slug if tenant else None)
         under_way.ingest()
+        while tenant and len(under_way.files) > len(SHEETS):  # so that there are patients to publish
+            under_way.ingest()
         under_way.reconcile()
         if tenant:
             session.approve(actor="lead")

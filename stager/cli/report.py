@@ -54,7 +54,7 @@ def report(
     expect: options.Expect = None,
     at: options.AtEvent = None,
 ) -> None:
-    """Write the migration report, or the auditor's pack, without patients' values.
+    """Write the migration report, without patients' values.
 
     With --patient it names that person by their LegacyPatientID, and is to be treated as their record.
     """

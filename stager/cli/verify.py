@@ -44,7 +44,7 @@ def verify(
         Path | None, typer.Option("--checkpoint", metavar="FILE", help="One that a pack's log must continue.")
     ] = None,
 ) -> None:
-    """Prove facts, events, seals and what was published to be as sealed.
+    """Prove facts, events, seals and published rows unaltered.
 
     The first thing that is not as it must be is named, and the exit code is 6. Nothing is changed.
     """
