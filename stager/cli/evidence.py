@@ -24,7 +24,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(
         epilog=options.examples(
             "stager why clinical_data_note 018f3c2a-7d1e-8a4b-9c0d-1e2f3a4b5c6d",
-            "stager why users_user 018f3c2a-7d1e-8a4b-9c0d-1e2f3a4b5c6d --column Postcode --show-values",
+            "stager why users_user 018f3c2a-7d1e-8a4b-9c0d-1e2f3a4b5c6d --show-values",
         ),
     )(why)
     app.command(epilog=options.examples("stager history notes 17", "stager history notes 2:17 --json"))(
