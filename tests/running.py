@@ -172,7 +172,7 @@ def require_clean(called: Called, *marks: str) -> None:
     said = called.out + called.err
     assert "Traceback" not in said
     assert "a fault in stager" not in said
-    assert all(char.isprintable() or char == "\n" for char in said)
+    assert not [char for char in said if not char.isprintable() and char != "\n"], repr(said)
     assert not [mark for mark in marks if mark in said]
 
 

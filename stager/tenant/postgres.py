@@ -11,6 +11,7 @@ Of an error only its SQLSTATE and the names of constraint, table and column pass
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,9 @@ from stager.tenant.statements import statement
 from stager.tenant.tls import tls_options
 
 Connection = psycopg.Connection[TupleRow]
+
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
+"""What psycopg logs of a lost connection quotes libpq; unheard, it would go to standard error."""
 
 CONNECT_SECONDS = 10
 """How long a server may take to answer, unless the dsn says otherwise."""
