@@ -78,6 +78,23 @@ def test_publish_shows_rows_by_sheet_and_table_once(practice: Stager, clinic_ten
     assert "nothing to publish" in practice("publish", "-t", SLUG).done().out
 
 
+def test_publish_strict_holds_to_the_practices_own_counts(practice: Stager, clinic_tenant: Tenant) -> None:
+    """Exit 6 and nothing written while the counts differ; with the right counts it publishes."""
+    practice("approve").done()
+    counts = {
+        each["sheet"]: each["records"] for each in practice("status", "--json").done().document["sheets"]
+    }
+    practice("status", "--expect", f"patients={counts['patients'] + 1}").done()
+    refused = practice("publish", "-t", SLUG, "--strict")
+    assert refused.code == 6
+    assert "patients" in refused.err
+    assert f"{counts['patients'] + 1:,}" in refused.err
+    assert _counted(clinic_tenant, "users_user") == 0
+    practice("status", "--expect", ",".join(f"{sheet}={count}" for sheet, count in counts.items())).done()
+    assert practice("publish", "-t", SLUG, "--strict", "--json").done().document["sheets"]
+    assert _counted(clinic_tenant, "users_user") > 0
+
+
 def test_why_finds_a_published_rows_source(practice: Stager) -> None:
     """Every published row's id leads back to its line; another id is a wrong usage."""
     practice("approve").done()

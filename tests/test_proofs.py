@@ -24,6 +24,7 @@ from stager.errors import IntegrityFailed, StagerError, StagingUnavailable, Usag
 from stager.session import Session
 from stager.verify import build_pack, standalone, verify_pack
 from stager.verify.notes import Checkpoint, NoteKey, open_note, sign_note
+from tests.migration import Migration, patient
 from tests.verify_migration import Built, Spoilable
 
 SIGNER = Signer(bytes(range(32)))
@@ -116,6 +117,22 @@ def test_a_person_gets_what_befell_their_rows(session: Session, opened: Spoilabl
     for event in document["events"]:
         assert standalone.leaf_of(event).hex() == event["leaf"]
         assert _proves(event, head)
+
+
+def test_a_person_is_told_who_had_their_values_shown(tmp_path: Path) -> None:
+    """Looking at a row's cells is an event, which stands in the evidence of whose row it is."""
+    migration = Migration(tmp_path).take(patients=[patient("L1"), patient("L2")])
+    with migration.session as session:
+        session.show_values(session.history("patients", "1"), actor="inquisitive")
+        shown = {
+            person: [
+                event["actor"]
+                for event in session.prove().of_person(person).document["events"]
+                if event["kind"] == "values.shown"
+            ]
+            for person in ("L1", "L2")
+        }
+    assert shown == {"L1": ["inquisitive"], "L2": []}
 
 
 def _proves(event: dict[str, Any], head: Checkpoint) -> bool:

@@ -126,7 +126,7 @@ with runs as (
     from (
         select seq, unnest(string_split(json_extract_string(detail, '$.rows'), ' ')) as word from event
         where kind in ('value.normalised', 'value.defaulted', 'approval.granted', 'publish.chunk_committed',
-            'decision.undone', 'finding.decided')
+            'decision.undone', 'finding.decided', 'values.shown')
     )
     where word <> ''
 ),
