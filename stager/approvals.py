@@ -40,18 +40,29 @@ class Approval:
     plan: Plan
 
 
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What an approval would sign: ready rows by sheet, the plan after it. refusal: why it would not."""
+
+    rows: dict[str, int]
+    plan: Plan
+    refusal: ReviewNeeded | None
+
+
+def prospect(staging: Staging, sheet: str | None = None) -> Prospect:
+    """What `approve` would sign now. Writes nothing."""
+    counts = _choose_ready(staging, sheet)
+    return Prospect(counts, _plan_with_chosen(staging), _refusal(staging, counts))
+
+
 def approve(
     staging: Staging, log: EventLog, *, sheet: str | None = None, reason: str | None = None
 ) -> Approval:
     """Approve the rows that are ready now, of one sheet or of all. Raises ReviewNeeded where none is."""
-    if reconcile_due(staging):
-        raise ReviewNeeded("rows have come or changed since the last reconciliation", hint="stager reconcile")
-    staging.run("select_ready", {"sheet": "true" if sheet is None else "sheet = $sheet"}, **_named(sheet))
-    counts = _by_sheet(staging, "chosen")
-    if not counts:
-        raise ReviewNeeded("no row is ready to be approved", hint="stager status says what is held and why")
-    candidates = f"{_APPROVED} or (source_id, row_no) in (select (source_id, row_no) from chosen)"
-    plan = _cut_plan(staging, candidates)
+    counts = _choose_ready(staging, sheet)
+    if refusal := _refusal(staging, counts):
+        raise refusal
+    plan = _plan_with_chosen(staging)
     seq = log.append(
         "approval.granted",
         {
@@ -83,6 +94,27 @@ def void_changed(staging: Staging, log: EventLog, after: int) -> int:
 def reconcile_due(staging: Staging) -> bool:
     """Whether rows came or people decided since the last reconciliation."""
     return bool(staging.one("reconcile_due"))
+
+
+def _choose_ready(staging: Staging, sheet: str | None) -> dict[str, int]:
+    """Leaves the rows that are ready in the temporary table `chosen`; how many, by sheet."""
+    staging.run("select_ready", {"sheet": "true" if sheet is None else "sheet = $sheet"}, **_named(sheet))
+    return _by_sheet(staging, "chosen")
+
+
+def _refusal(staging: Staging, counts: dict[str, int]) -> ReviewNeeded | None:
+    if reconcile_due(staging):
+        return ReviewNeeded(
+            "rows have come or changed since the last reconciliation", hint="stager reconcile"
+        )
+    if not counts:
+        return ReviewNeeded("no row is ready to be approved", hint="stager status says what is held and why")
+    return None
+
+
+def _plan_with_chosen(staging: Staging) -> Plan:
+    chosen = "(source_id, row_no) in (select (source_id, row_no) from chosen)"
+    return _cut_plan(staging, f"{_APPROVED} or {chosen}")
 
 
 def _cut_plan(staging: Staging, candidates: str) -> Plan:

@@ -6,9 +6,11 @@
     ├── ReviewNeeded ........ 4  the step needs review or approval first
     ├── Unavailable ......... 5  a tenant, a staging file or a key is not available
     │   ├── StagingUnavailable
+    │   │   └── StagingInUse
     │   ├── KeyUnavailable
     │   └── TenantUnavailable
-    └── IntegrityFailed ..... 6  an integrity check failed
+    ├── IntegrityFailed ..... 6  an integrity check failed
+    └── Cancelled ......... 130  a person stopped the work; what was done stands
 
 A message names files, sheets, rows and columns and never holds a patient's value.
 """
@@ -83,6 +85,14 @@ class StagingUnavailable(Unavailable):
     """The staging file cannot be opened: held by another process, wrong key, too new, read-only."""
 
 
+class StagingInUse(StagingUnavailable):
+    """Another process has the staging file open. pid: which, where that could be found out."""
+
+    def __init__(self, message: str, *, pid: int | None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.pid = pid
+
+
 class KeyUnavailable(Unavailable):
     """A key cannot be found or read."""
 
@@ -95,3 +105,12 @@ class IntegrityFailed(StagerError):
     """Facts, events, projections, seals, ledger or ciphertext are not what they must be."""
 
     exit_code = 6
+
+
+class Cancelled(StagerError):
+    """A person stopped the work, through a progress callback; the same step again goes on from there."""
+
+    exit_code = 130
+
+    def __init__(self, message: str = "stopped; everything so far is consistent") -> None:
+        super().__init__(message, hint="the same step again goes on from there")

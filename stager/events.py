@@ -159,6 +159,15 @@ _CATALOGUE = (
         "reason",
     ),
     _kind(
+        "finding.assigned",
+        "a finding or findings",
+        "A person asked a colleague about findings, or with nobody named took that back; the newest holds.",
+        "findings",
+        "count",
+        "to",
+        "note",
+    ),
+    _kind(
         "decision.undone",
         "a row or rows",
         "A person took an earlier decision back.",

@@ -9,7 +9,7 @@ import pytest
 
 from stager.cli import progress
 from stager.cli.screen import Screen
-from stager.cli.visible import fitting, visible
+from stager.visible import fitting, visible
 
 
 def _screen(**settings: bool) -> tuple[Screen, io.StringIO, io.StringIO]:

@@ -17,7 +17,18 @@ import typer
 from typer.main import get_command
 
 from stager import __version__
-from stager.cli import demo, evidence, intake, publishing, reference, report, review, tenants, verify
+from stager.cli import (
+    assigning,
+    demo,
+    evidence,
+    intake,
+    publishing,
+    reference,
+    report,
+    review,
+    tenants,
+    verify,
+)
 from stager.cli.hoisting import hoist
 from stager.cli.invocation import Invocation, actor_or_user
 from stager.cli.options import examples
@@ -38,7 +49,7 @@ app = typer.Typer(
         "stager demo",
     ).rpartition("\n\n")[0],
 )
-for _family in (intake, review, publishing, evidence, report, verify, reference, demo, tenants):
+for _family in (intake, review, assigning, publishing, evidence, report, verify, reference, demo, tenants):
     _family.add_to(app)
 
 

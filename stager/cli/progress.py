@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from stager.cli.screen import Screen
-from stager.cli.visible import visible
+from stager.visible import visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
-from stager.cli.visible import fitting, visible
+from stager.visible import fitting, visible
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -5,12 +5,16 @@ changes a fact: a corrected value is kept beside the cell that it replaces.
 
 choices    the decisions, and which findings each settles
 persons    who can be named in one, and the veto of two NHS numbers
+fitting    which of them a finding takes as it stands
 deciding   checking and making one, and taking it back
+assigning  asking a colleague, which decides nothing
 """
 
+from stager.decisions.assigning import assign
 from stager.decisions.choices import ALLOWED, BlindIndex, Choice, Decision, Finding
 from stager.decisions.deciding import correction_bytes, decide, decide_rows, undo
-from stager.decisions.persons import MOST_MERGED
+from stager.decisions.fitting import fitting
+from stager.decisions.persons import MOST_MERGED, require_person
 
 __all__ = [
     "ALLOWED",
@@ -19,8 +23,11 @@ __all__ = [
     "Choice",
     "Decision",
     "Finding",
+    "assign",
     "correction_bytes",
     "decide",
     "decide_rows",
+    "fitting",
+    "require_person",
     "undo",
 ]

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import polars as pl
 
-from stager.decisions.choices import ALLOWED, NEW_VALUES, BlindIndex, Choice, Decision, Finding, misfit
+from stager.decisions.choices import NEW_VALUES, BlindIndex, Choice, Decision, Finding, misfit
+from stager.decisions.fitting import require_fit, require_open, states_for
 from stager.decisions.persons import require_person
 from stager.errors import UsageError, Where
 from stager.event_log import EventLog
 from stager.projections import fold
 from stager.records import rows_frame, slices
-from stager.sheets import SHEET, Code
+from stager.sheets import SHEET
 from stager.staging import Staging
 
 Digest = Callable[[bytes], bytes]
@@ -42,9 +43,9 @@ def decide(
         raise UsageError("no open finding is meant", hint="stager findings lists those that are open")
     chosen = sorted({finding.finding_id: finding for finding in findings}.values(), key=_number)
     for finding in chosen:
-        _require_fit(finding, choice)
-    with staging.lent(chosen_finding=_numbers_frame(chosen)):
-        _require_open(staging, chosen, choice)
+        require_fit(finding, choice)
+    with staging.lent(chosen_finding=numbers_frame(chosen)):
+        require_open(staging, chosen, choice)
         settled = sorted({*map(_number, chosen), *_settled_as_well(staging, choice)})
     if choice.decision is Decision.EXCLUDE:
         return decide_rows(staging, log, [(each.sheet, *each.place) for each in chosen], choice)
@@ -53,7 +54,7 @@ def decide(
     detail = {
         "decision": choice.decision.value,
         "count": len(settled),
-        "findings": _runs(settled),
+        "findings": number_runs(settled),
         "target": choice.target,
         "correction": correction,
         "value_digest": value_digest,
@@ -84,7 +85,7 @@ def decide_rows(staging: Staging, log: EventLog, rows: Sequence[tuple[str, int, 
         orient="row",
     )
     with staging.lent(chosen_rows=frame):
-        wrong = staging.rows("rows_not_in", {"states": _states_for(choice.decision)})
+        wrong = staging.rows("rows_not_in", {"states": states_for(choice.decision)})
         if choice.decision is Decision.PUT_BACK:
             wrong = wrong or staging.rows("rows_replaced")
         runs = staging.one("runs_of", {"table": "chosen_rows"})
@@ -120,39 +121,6 @@ def undo(staging: Staging, log: EventLog, seq: int, *, reason: str | None = None
     done = log.append("decision.undone", {"undoes": seq, "rows": runs, "reason": reason})
     fold(staging)
     return done
-
-
-def _require_fit(finding: Finding, choice: Choice) -> None:
-    code, decision = Code(finding.code), choice.decision
-    if code not in ALLOWED[decision]:
-        fitting = ", ".join(each.value for each in Decision if code in ALLOWED[each])
-        raise misfit(finding, f"{decision.value} does not settle {code.value}", f"it takes: {fitting}")
-    if decision is Decision.ACCEPT and not finding.standing:
-        raise misfit(finding, "the value cannot stand as it is", "correct it, blank it, or exclude the row")
-    if decision is Decision.KEEP_BOTH and not finding.standing:
-        raise misfit(
-            finding, "two people cannot share an NHS number", "merge them, or correct or blank one's number"
-        )
-    if decision is Decision.BLANK and (
-        finding.field is None or SHEET[finding.sheet].column(finding.field).required
-    ):
-        raise misfit(finding, "a required value cannot be left blank", "correct it or exclude the row")
-
-
-def _require_open(staging: Staging, findings: Sequence[Finding], choice: Choice) -> None:
-    """They must be open as things stand now, and their rows not excluded; of one that is published only a
-    judgement can still be made."""
-    states = {number: (state, of_row) for number, state, of_row in staging.rows("states_of_findings")}
-    for finding in findings:
-        state, of_row = states.get(finding.finding_id, ("not known", ""))
-        if state != "open":
-            raise misfit(finding, f"finding {finding.finding_id} is {state}", "undo its decision first")
-        if of_row == "excluded":
-            raise misfit(finding, "the row is excluded", "put it back first")
-        if of_row == "published" and choice.decision not in (Decision.ACCEPT, Decision.KEEP_BOTH):
-            raise misfit(
-                finding, "the row is published", "accept it, keep both, or decide about the other row"
-            )
 
 
 def _settled_as_well(staging: Staging, choice: Choice) -> Iterator[int]:
@@ -224,19 +192,12 @@ def _number(finding: Finding) -> int:
     return finding.finding_id
 
 
-def _numbers_frame(findings: Sequence[Finding]) -> pl.DataFrame:
+def numbers_frame(findings: Sequence[Finding]) -> pl.DataFrame:
+    """The findings' numbers as a table that statements read as `chosen_finding`."""
     return pl.DataFrame({"finding_id": [finding.finding_id for finding in findings]})
 
 
-def _states_for(decision: Decision) -> str:
-    return (
-        "'excluded'"
-        if decision is Decision.PUT_BACK
-        else "'ready', 'held', 'waiting', 'rejected', 'approved'"
-    )
-
-
-def _runs(numbers: Sequence[int]) -> str:
+def number_runs(numbers: Sequence[int]) -> str:
     """Sorted numbers as text, a word for each run: [1, 2, 3, 7] → "1-3 7"."""
     frame = pl.DataFrame({"n": numbers}).with_row_index("i")
     runs = frame.group_by((pl.col("n") - pl.col("i").cast(pl.Int64)).alias("island")).agg(

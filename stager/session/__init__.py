@@ -4,6 +4,7 @@ from stager.decisions import Choice, Decision, Finding
 from stager.session.intake import Intake
 from stager.session.reading import Filter
 from stager.session.reporting import Format
+from stager.session.reviewing import holder
 from stager.session.session import Session
 from stager.session.settings import DEFAULT_STAGING, Progress, Settings, silent
 
@@ -18,5 +19,6 @@ __all__ = [
     "Progress",
     "Session",
     "Settings",
+    "holder",
     "silent",
 ]

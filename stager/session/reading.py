@@ -140,6 +140,20 @@ def findings(staging: Staging, wanted: Filter) -> list[Finding]:
     return found
 
 
+def count_alike(staging: Staging, finding: Finding) -> int:
+    """How many open findings have the very same problem, this one included where it is open."""
+    conditions, parameters = _conditions(staging, Filter(same_as=finding.finding_id))
+    return int(staging.one("count_findings", {"conditions": conditions}, **parameters))
+
+
+def person_of(staging: Staging, finding: Finding) -> str | None:
+    """The place of the person whose row it is; None for a row that is linked to nobody."""
+    if finding.sheet == PATIENTS.name:
+        return f"{finding.source_id}:{finding.row_no}"
+    found = staging.one("patient_of_row", source_id=finding.source_id, row_no=finding.row_no)
+    return None if found is None else str(found)
+
+
 def _conditions(staging: Staging, wanted: Filter) -> tuple[str, dict[str, Any]]:
     parts: list[str] = []
     parameters: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""What a reviewer is shown: findings as a queue, one finding with its evidence, the log, what is to be signed.
+"""What a reviewer is shown: findings as a queue, one finding with its evidence, the log, what is signed.
 
 These hold patients' values, unlike `views`: they are for the screen of whom the practice lets see them, and
 go into no event, log or file.
@@ -28,14 +28,16 @@ class QueueOrder(Enum):
 class QueueFilter:
     """Which findings a queue holds; every part that is given must hold.
 
-    patient: a person's place, for all that is held of them. text: stands in a cell of the row, in any case.
-    assigned_to: a colleague's name, "" for findings that nobody was asked about. state: open, decided, …
+    patient: a person's place, for all that is held of them. row: a row's place, SOURCE:ROW. text: stands in a
+    cell of the row, in any case. assigned_to: a colleague's name, "" for findings that nobody was asked
+    about. state: open, decided, …
     """
 
     code: str | None = None
     sheet: str | None = None
     field: str | None = None
     patient: str | None = None
+    row: str | None = None
     text: str | None = None
     assigned_to: str | None = None
     state: str | None = "open"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -26,7 +27,9 @@ from stager.reconcile import Outcome
 from stager.report import Report
 from stager.session import expecting, intake, linking, reading, reporting, stories, verification
 from stager.session.intake import Intake
+from stager.session.looking import refuse_writing
 from stager.session.reporting import Format
+from stager.session.reviewing import Reviewing
 from stager.session.settings import Progress, Settings, silent
 from stager.session.tenants import Doors
 from stager.session.views import RowLine, RowStory, RowValues, Status
@@ -37,7 +40,7 @@ from stager.tenant.schema import prove_tenant
 from stager.verify import Proofs, Verified, build_pack, checking
 
 
-class Session:
+class Session(Reviewing):
     """Work on one staging file, opened when first needed. Use it as a context manager."""
 
     def __init__(self, settings: Settings) -> None:
@@ -75,7 +78,7 @@ class Session:
             return intake.dry_accounts(sources, known, now, progress, synthetic=told.synthetic)
         made = not (self.settings.cwd / self.settings.staging).exists()
         try:
-            workspace = self._open(create=True)
+            workspace = self._to_write(create=True)
             slug = workspace.tenant_slug(tenant)
             return intake.stage_all(
                 workspace,
@@ -93,7 +96,7 @@ class Session:
 
     def reconcile(self, *, actor: str, tenant: str | None = None, progress: Progress = silent) -> Outcome:
         """Link rows and raise findings; with a tenant named, also against the tenant's own people."""
-        workspace = self._open()
+        workspace = self._to_write()
         if tenant is not None:
             self.doors.tenant(tenant)
         with workspace.writing(actor) as log:
@@ -110,7 +113,7 @@ class Session:
     def expect(self, told: str, *, actor: str) -> None:
         """State the practice's own counts: "patients=10231,…", or the name of a CSV with sheet and count."""
         counts = expecting.read_expectation(told, self.settings.cwd)
-        workspace = self._open()
+        workspace = self._to_write()
         with workspace.writing(actor) as log:
             expecting.state_expectation(workspace.staging, log, counts)
 
@@ -140,7 +143,7 @@ class Session:
 
     def decide(self, findings: Sequence[Finding], choice: Choice, *, actor: str) -> int:
         """Decide findings, all alike, as one event, and link and check anew what that changes; its seq."""
-        workspace = self._open()
+        workspace = self._to_write()
         with workspace.writing(actor) as log:
             seq = decisions.decide(
                 workspace.staging,
@@ -155,7 +158,7 @@ class Session:
 
     def decide_rows(self, rows: Sequence[tuple[str, str]], choice: Choice, *, actor: str) -> int:
         """Exclude or put back rows (sheet, row) as such, as one event; its seq."""
-        workspace = self._open()
+        workspace = self._to_write()
         named = [(sheet, *reading.find_row(workspace.staging, sheet, row)) for sheet, row in rows]
         with workspace.writing(actor) as log:
             seq = decisions.decide_rows(workspace.staging, log, named, choice)
@@ -164,7 +167,7 @@ class Session:
 
     def undo(self, seq: int, *, actor: str, reason: str | None = None) -> int:
         """Take back the decision of that event; the seq of the event that does."""
-        workspace = self._open()
+        workspace = self._to_write()
         with workspace.writing(actor) as log:
             done = decisions.undo(workspace.staging, log, seq, reason=reason)
             linking.link(workspace, self.doors, log, workspace.tenant_slug(None), silent, look=False)
@@ -172,7 +175,7 @@ class Session:
 
     def approve(self, *, actor: str, sheet: str | None = None, reason: str | None = None) -> Approval:
         """Approve the rows that are ready now. Raises ReviewNeeded where none is."""
-        workspace = self._open()
+        workspace = self._to_write()
         require_balance(workspace.staging)
         with workspace.writing(actor) as log:
             return approve(workspace.staging, log, sheet=sheet, reason=reason)
@@ -192,7 +195,7 @@ class Session:
         strict: IntegrityFailed where the records are not as many as the practice expects.
         """
         settings, profile = self.doors.tenant(tenant), self.doors.profile(tenant)
-        workspace = self._open()
+        workspace = self._open() if dry_run else self._to_write()
         require_balance(workspace.staging)
         if strict:
             require_expected(workspace.staging)
@@ -260,7 +263,7 @@ class Session:
 
     def show_values(self, found: RowStory, *, actor: str, field: str | None = None) -> RowValues:
         """The cells of a row, or one of them: patients' values, and an event says who had them shown."""
-        workspace = self._open()
+        workspace = self._to_write()
         with workspace.writing(actor) as log:
             return stories.values(workspace.staging, log, found.source_id, found.row, field)
 
@@ -279,7 +282,7 @@ class Session:
 
     def rebuild(self) -> tuple[str, str]:
         """Refold every projection from the log; the digests of the state before and after."""
-        staging = self._open().staging
+        staging = self._to_write().staging
         before = projections.digest(staging)
         with staging.transaction():
             projections.rebuild(staging)
@@ -340,6 +343,16 @@ class Session:
             self.key_made = key.origin if key.created else self.key_made
             self._workspace = Workspace.open(self.settings, key, create=create)
         return self._workspace
+
+    def read_only_copy(self) -> Session:
+        """A session on a private copy of the staging file, as it is when it is opened; it changes nothing."""
+        return Session(replace(self.settings, read_only=True))
+
+    def _to_write(self, *, create: bool = False) -> Workspace:
+        """The workspace of a method that writes. StagingUnavailable where this session only looks."""
+        if self.settings.read_only:
+            raise refuse_writing(self.settings.staging)
+        return self._open(create=create)
 
     def _remove_unused(self) -> None:
         """Remove the staging file that was made for a command which failed, where nothing is in it."""

@@ -28,7 +28,8 @@ class Settings:
 
     staging: the staging file. environ: for keys, tenants and limits. cwd: where relative names start.
     tenants: the tenants' file where one is named outright. clock: microseconds since 1970 UTC.
-    warn: called with a sentence that a person must see, whatever they asked for.
+    warn: called with a sentence that a person must see, whatever they asked for. read_only: look at a
+    private copy of the staging file, which another process may have open; nothing can be changed then.
     """
 
     staging: Path
@@ -37,3 +38,4 @@ class Settings:
     tenants: Path | None = None
     clock: Clock = system_clock
     warn: Callable[[str], None] = unheard
+    read_only: bool = False

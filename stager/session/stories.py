@@ -29,7 +29,7 @@ def iso(microseconds: int) -> str:
 
 def story(staging: Staging, source_id: int, row_no: int) -> RowStory:
     """Where a row came from and every event about it."""
-    sheet, place = _place(staging, source_id, row_no)
+    sheet, place = place_of_row(staging, source_id, row_no)
     slug = standing(staging, "tenant")
     target = place["target_id"]
     if target is None and place["state"] == State.PUBLISHED.value and slug:
@@ -55,7 +55,7 @@ def story(staging: Staging, source_id: int, row_no: int) -> RowStory:
 
 def values(staging: Staging, log: EventLog, source_id: int, row_no: int, field: str | None) -> RowValues:
     """The row's cells and bytes, or one cell with its record; the event that says so is appended first."""
-    sheet, place = _place(staging, source_id, row_no)
+    sheet, place = place_of_row(staging, source_id, row_no)
     seq = log.append(
         "values.shown",
         {"rows": f"{source_id}:{row_no}", "field": field},
@@ -67,7 +67,8 @@ def values(staging: Staging, log: EventLog, source_id: int, row_no: int, field: 
     return RowValues(seq, record, _cells(staging, sheet, source_id, row_no, fields))
 
 
-def _place(staging: Staging, source_id: int, row_no: int) -> tuple[Sheet, dict[str, Any]]:
+def place_of_row(staging: Staging, source_id: int, row_no: int) -> tuple[Sheet, dict[str, Any]]:
+    """A row's sheet, and where it stands: in its file, in its state, with its links. UsageError for none."""
     sheet = staging.rows("sheet_of_source", source_id=source_id)
     found = (
         staging.frame(

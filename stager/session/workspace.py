@@ -16,6 +16,7 @@ from stager.crypto.staging_key import StagingKey, staging_key
 from stager.errors import IntegrityFailed, KeyUnavailable, UsageError
 from stager.event_log import EventLog, last_seal
 from stager.projections import catch_up, fold, standing
+from stager.session.looking import Copy, refuse_writing
 from stager.session.settings import Settings
 from stager.staging import DEFAULT_MEMORY, Staging, check_there
 
@@ -32,9 +33,17 @@ class Workspace:
     """One open staging file, the keys that belong to it, and where the keys are kept."""
 
     def __init__(
-        self, settings: Settings, staging: Staging, key: StagingKey, keys: Path, *, checked: bool = True
+        self,
+        settings: Settings,
+        staging: Staging,
+        key: StagingKey,
+        keys: Path,
+        *,
+        checked: bool = True,
+        copy: Copy | None = None,
     ) -> None:
         self.settings = settings
+        self._copy = copy
         self.staging = staging
         self.keys = keys
         migration = staging.migration_id
@@ -51,20 +60,46 @@ class Workspace:
         checked: held against the seal kept beside the keys, and its projections brought up to its log;
         not where the whole of it is to be verified as it is.
         """
-        memory = settings.environ.get("STAGER_MEMORY", DEFAULT_MEMORY)
-        staging = Staging.open(settings.cwd / settings.staging, key.file_key(), create=create, memory=memory)
+        if not settings.read_only:
+            return cls._opened(settings, key, settings.cwd / settings.staging, create=create, checked=checked)
+        copy = Copy(settings.cwd / settings.staging, settings.environ)
         try:
-            return cls(settings, staging, key, key_folder(settings.environ), checked=checked)
+            return copy.opened(
+                lambda path: cls._opened(settings, key, path, create=False, checked=checked, copy=copy)
+            )
+        except BaseException:
+            copy.close()
+            raise
+
+    @classmethod
+    def _opened(
+        cls,
+        settings: Settings,
+        key: StagingKey,
+        path: Path,
+        *,
+        create: bool,
+        checked: bool,
+        copy: Copy | None = None,
+    ) -> Workspace:
+        memory = settings.environ.get("STAGER_MEMORY", DEFAULT_MEMORY)
+        staging = Staging.open(path, key.file_key(), create=create, memory=memory)
+        try:
+            return cls(settings, staging, key, key_folder(settings.environ), checked=checked, copy=copy)
         except BaseException:
             staging.close()
             raise
 
     def close(self) -> None:
         self.staging.close()
+        if self._copy:
+            self._copy.close()
 
     @contextmanager
     def writing(self, actor: str) -> Iterator[EventLog]:
         """One command: its facts, events, projections and seal, all or nothing."""
+        if self.settings.read_only:
+            raise refuse_writing(self.settings.staging)
         with self.staging.transaction(committed=self._keep_head):
             log = EventLog(self.staging, actor, self.settings.clock)
             before = log.head

@@ -33,7 +33,7 @@ select row_state.sheet, row_state.source_id, row_state.row_no, null::bigint as f
 from row_state
 join (
     select seq, source_id, row_no from event
-    where seq > $after and row_no is not null and kind not in ('approval.voided', 'finding.closed')
+    where seq > $after and row_no is not null and kind not in ('approval.voided', 'finding.closed', 'finding.assigned')
     union all
     select seq, source_id, row_no from decision where seq > $after
     union all

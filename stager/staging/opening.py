@@ -15,7 +15,7 @@ from typing import TypeVar
 import duckdb
 import duckdb_extension_httpfs
 
-from stager.errors import IntegrityFailed, StagerError, StagingUnavailable, UsageError
+from stager.errors import IntegrityFailed, StagerError, StagingInUse, StagingUnavailable, UsageError
 
 _SAFE_CONFIG = {
     "preserve_insertion_order": "false",  # no query here relies on it, and keeping it costs memory
@@ -131,7 +131,11 @@ def _refusal(path: Path, error: duckdb.Error) -> StagingUnavailable:
     if "Conflicting lock" in text:
         holder = _HOLDER.search(text)
         who = f"process {holder[1]}" if holder else "another process"
-        return StagingUnavailable(f"{path} is in use by {who}", hint="wait until it has ended, or end it")
+        return StagingInUse(
+            f"{path} is in use by {who}",
+            pid=int(holder[1]) if holder else None,
+            hint="wait until it has ended, or end it; stager review --read-only looks at a copy",
+        )
     if "Unique file handle conflict" in text:
         return StagingUnavailable(f"{path} is open in this process", hint="use the session that has it open")
     if "Wrong encryption key" in text:

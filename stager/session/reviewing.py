@@ -1,0 +1,91 @@
+"""What a reviewer asks of a session: the queue, a finding with its evidence, the log, what is signed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from stager import decisions
+from stager.decisions import BlindIndex, Finding
+from stager.errors import StagingInUse
+from stager.session import cells, evidence, log_reading, reading, signing
+from stager.session.log_reading import Events
+from stager.session.looking import who_has
+from stager.session.queue import Queue
+from stager.session.reading import Filter
+from stager.session.review_views import (
+    EventFilter,
+    FindingView,
+    LastDecision,
+    LogLine,
+    QueueFilter,
+    QueueOrder,
+    Record,
+    Signing,
+    Taken,
+)
+from stager.session.settings import Settings
+from stager.session.workspace import Workspace, key_for
+
+
+class Reviewing:
+    """The part of a session that review works with. What it shows is patients' values: see `review_views`."""
+
+    def queue(self, wanted: QueueFilter, order: QueueOrder = QueueOrder.NUMBER) -> Queue:
+        """The findings that a filter means, in order, read page by page."""
+        return Queue(self._open().staging, wanted, order)
+
+    def finding_view(self, finding_id: int) -> FindingView:
+        """A finding with everything that a person needs to decide it. UsageError where there is none."""
+        workspace = self._open()
+        return evidence.view(workspace.staging, finding_id, self._index(workspace))
+
+    def alike(self, finding_id: int) -> list[Finding]:
+        """The open findings that have the very same problem, this one included."""
+        return reading.findings(self._open().staging, Filter(same_as=finding_id))
+
+    def record(self, place: str, sheet: str) -> Record:
+        """A row as it came and as it stands. place: SOURCE:ROW, or tenant:ID. UsageError for none."""
+        return cells.record(self._open().staging, place, sheet)
+
+    def events(self, wanted: EventFilter) -> Events:
+        """The log's events that a filter means, newest first, read page by page."""
+        return Events(self._open().staging, wanted)
+
+    def timeline(self, place: str, sheet: str) -> list[LogLine]:
+        """What happened to a row, the first thing first; of a patient also to the rows linked to them."""
+        return log_reading.timeline(self._open().staging, place, sheet)
+
+    def last_decision(self, actor: str | None = None) -> LastDecision | None:
+        """The newest decision, of this actor where one is named, that stands and could be taken back."""
+        return log_reading.last_decision(self._open().staging, actor)
+
+    def signing(self, sheet: str | None = None) -> Signing:
+        """What an approval would sign now, and what it would leave; writes nothing."""
+        return signing.signing(self._open().staging, sheet)
+
+    def assign(self, findings: Sequence[Finding], to: str, note: str | None, *, actor: str) -> int:
+        """Ask a colleague about open findings, as one event; "" takes it back. The event's seq."""
+        workspace = self._to_write()
+        with workspace.writing(actor) as log:
+            return decisions.assign(workspace.staging, log, findings, to, note)
+
+    def _open(self, *, create: bool = False) -> Workspace:
+        raise NotImplementedError
+
+    def _to_write(self, *, create: bool = False) -> Workspace:
+        raise NotImplementedError
+
+    def _index(self, workspace: Workspace) -> BlindIndex | None:
+        raise NotImplementedError
+
+
+def holder(settings: Settings) -> Taken | None:
+    """Who has the staging file open, found out by trying to; None where nobody has."""
+    try:
+        Workspace.open(
+            replace(settings, read_only=False), key_for(settings, create=False), create=False, checked=False
+        ).close()
+    except StagingInUse as in_use:
+        return who_has(in_use)
+    return None
