@@ -26,6 +26,7 @@ from stager.cli import (
     reference,
     report,
     review,
+    reviewing,
     tenants,
     verify,
 )
@@ -49,7 +50,19 @@ app = typer.Typer(
         "stager demo",
     ).rpartition("\n\n")[0],
 )
-for _family in (intake, review, assigning, publishing, evidence, report, verify, reference, demo, tenants):
+for _family in (
+    intake,
+    review,
+    reviewing,
+    assigning,
+    publishing,
+    evidence,
+    report,
+    verify,
+    reference,
+    demo,
+    tenants,
+):
     _family.add_to(app)
 
 

@@ -1,0 +1,1 @@
+"""The screens: one file each, from the home screen to the published result."""
