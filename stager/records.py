@@ -77,15 +77,18 @@ def rows_frame(rows: Collection[tuple[int, int]]) -> pl.DataFrame:
     return pl.DataFrame(sorted(set(rows)), schema={"source_id": pl.Int32, "row_no": pl.Int32}, orient="row")
 
 
-def valid_numbers(staging: Staging, sheet: Sheet, field: str, rows: Collection[tuple[int, int]]) -> set[str]:
-    """The valid NHS numbers, as ten digits, that stand in the field's cells of these rows."""
-    found: set[str] = set()
+def valid_numbers(
+    staging: Staging, sheet: Sheet, field: str, rows: Collection[tuple[int, int]]
+) -> dict[tuple[int, int], str]:
+    """Row (source_id, row_no) → the valid NHS number, as ten digits, that stands in the field's cell."""
+    found: dict[tuple[int, int], str] = {}
     if not rows:
         return found
     with staging.lent(numbered_row=rows_frame(rows)):
         for part in slices(staging, sheet, fields=[field], among="numbered_row"):
             cells = part.normalised([field]).values
-            found.update(cells.select(digits=nhs_digits(pl.col(field)))["digits"].drop_nulls().to_list())
+            digits = cells.select("source_id", "row_no", digits=nhs_digits(pl.col(field))).drop_nulls()
+            found |= {(source_id, row_no): number for source_id, row_no, number in digits.iter_rows()}
     return found
 
 

@@ -14,7 +14,7 @@ from stager.decisions.assigning import assign
 from stager.decisions.choices import ALLOWED, BlindIndex, Choice, Decision, Finding
 from stager.decisions.deciding import correction_bytes, decide, decide_rows, undo
 from stager.decisions.fitting import fitting
-from stager.decisions.persons import MOST_MERGED, require_person
+from stager.decisions.persons import MOST_MERGED, vetoes
 
 __all__ = [
     "ALLOWED",
@@ -28,6 +28,6 @@ __all__ = [
     "decide",
     "decide_rows",
     "fitting",
-    "require_person",
     "undo",
+    "vetoes",
 ]

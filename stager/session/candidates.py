@@ -7,11 +7,10 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from stager.decisions import ALLOWED, BlindIndex, Choice, Decision, Finding, require_person
-from stager.errors import UsageError
+from stager.decisions import ALLOWED, BlindIndex, Decision, Finding, vetoes
 from stager.records import rows_frame
 from stager.session.cells import pairs_of_rows, values_of
-from stager.session.likelihood import Known, Person, compared_with, known_of, reasons_against, reasons_for
+from stager.session.likelihood import Person, compared_with, known_of, reasons_against, reasons_for
 from stager.session.meanings import key_name
 from stager.session.persons import TENANT, split_place, tenant_title, tenants_people, title_of
 from stager.session.review_views import Candidate, Record
@@ -39,12 +38,24 @@ def candidates(
     if not offered:
         return ()
     people = _people(staging, list(offered))
-    rows = _rows_of(staging, list(people))
-    known = known_of(staging, finding, record)
-    return tuple(
-        _candidate(staging, finding, index, number, person, known, offered[place], rows.get(place, {}))
-        for number, (place, person) in enumerate(people.items(), 1)
-    )
+    rows, known = _rows_of(staging, list(people)), known_of(staging, finding, record)
+    refused = _vetoes(staging, finding, list(people), index)
+    found = []
+    for number, (place, person) in enumerate(people.items(), 1):
+        compared = tuple(compared_with(person, known))
+        found.append(
+            Candidate(
+                number=number,
+                place=place,
+                title=person.title,
+                why=(*offered[place], *reasons_for(staging, person, known, compared, index)),
+                against=tuple(reasons_against(person, known, compared)),
+                veto=refused.get(place),
+                compared=compared,
+                rows=rows.get(place, {}),
+            )
+        )
+    return tuple(found)
 
 
 def places_of(finding: Finding) -> list[str]:
@@ -93,37 +104,12 @@ def _rows_of(staging: Staging, places: Sequence[str]) -> dict[str, dict[str, int
     return found
 
 
-def _candidate(
-    staging: Staging,
-    finding: Finding,
-    index: BlindIndex | None,
-    number: int,
-    person: Person,
-    known: Known,
-    offered: Sequence[str],
-    rows: dict[str, int],
-) -> Candidate:
-    compared = tuple(compared_with(person, known))
-    return Candidate(
-        number=number,
-        place=person.place,
-        title=person.title,
-        why=(*offered, *reasons_for(staging, person, known, compared, index)),
-        against=tuple(reasons_against(person, known, compared)),
-        veto=_veto(staging, finding, person.place, index),
-        compared=compared,
-        rows=rows,
-    )
-
-
-def _veto(staging: Staging, finding: Finding, place: str, index: BlindIndex | None) -> str | None:
-    """Why no decision may name this person, in the words in which it would be refused."""
+def _vetoes(
+    staging: Staging, finding: Finding, places: Sequence[str], index: BlindIndex | None
+) -> dict[str, str]:
+    """The persons whom no decision may name, in the words in which it would be refused."""
     code = Code(finding.code)
     naming = next((each for each in (Decision.LINK, Decision.MERGE) if code in ALLOWED[each]), None)
     if naming is None:
-        return None
-    try:
-        require_person(staging, [finding], Choice(naming, target=place), index)
-    except UsageError as refused:
-        return refused.message
-    return None
+        return {}
+    return {place: error.message for place, error in vetoes(staging, finding, naming, places, index).items()}

@@ -101,13 +101,14 @@ def _look(staging: Staging, finding: Finding) -> ColumnLook | None:
     if column.kind is Kind.NARRATIVE:
         return None
     places = {"table": sheet.table, "field": sql.identifier(column.field)}
-    filled, rows, distinct = staging.rows("look_of_column", places)[0]
+    staging.run("count_values", places)
+    filled, rows, distinct = staging.rows("look_of_column")[0]
     roles = rules_of(staging, finding.source_id).roles if column.field == "role" else ()
     return ColumnLook(
         column=column.name,
         filled=filled,
         blank=rows - filled,
         distinct=distinct,
-        values=tuple(staging.rows("values_of_column", places, most=_MOST_VALUES)),
+        values=tuple(staging.rows("values_of_column", most=_MOST_VALUES)),
         allowed=(*column.vocabulary, *roles),
     )

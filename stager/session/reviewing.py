@@ -8,7 +8,7 @@ from dataclasses import replace
 from stager import decisions
 from stager.decisions import BlindIndex, Finding
 from stager.errors import StagingInUse
-from stager.session import cells, evidence, log_reading, reading, signing
+from stager.session import cells, evidence, linking, log_reading, reading, signing
 from stager.session.log_reading import Events
 from stager.session.looking import who_has
 from stager.session.queue import Queue
@@ -38,7 +38,8 @@ class Reviewing:
     def finding_view(self, finding_id: int) -> FindingView:
         """A finding with everything that a person needs to decide it. UsageError where there is none."""
         workspace = self._open()
-        return evidence.view(workspace.staging, finding_id, self._index(workspace))
+        known = linking.standing_snapshot(workspace.staging)
+        return evidence.view(workspace.staging, finding_id, self._when_asked(workspace) if known else None)
 
     def alike(self, finding_id: int) -> list[Finding]:
         """The open findings that have the very same problem, this one included."""
@@ -69,6 +70,15 @@ class Reviewing:
         workspace = self._to_write()
         with workspace.writing(actor) as log:
             return decisions.assign(workspace.staging, log, findings, to, note)
+
+    def _when_asked(self, workspace: Workspace) -> BlindIndex:
+        """The tenant's blind index, whose keys are opened when one of the tenant's own people is compared."""
+
+        def index(numbers: Sequence[str]) -> list[bytes]:
+            blind = self._index(workspace)
+            return blind(numbers) if blind else [b""] * len(numbers)
+
+        return index
 
     def _open(self, *, create: bool = False) -> Workspace:
         raise NotImplementedError

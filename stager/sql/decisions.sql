@@ -68,8 +68,10 @@ where decision.seq = $seq and decision.undone_seq is null and decision.decision 
 select exists (
     select 1 from row_state join row_patients as cells
         on cells.source_id = row_state.source_id and cells.row_no = row_state.row_no
-    where row_state.source_id || ':' || row_state.row_no = $place and row_state.state <> 'excluded')
-    or exists (select 1 from tenant_person where 'tenant:' || target_id = $place);
+    where row_state.source_id = try_cast(split_part($place, ':', 1) as integer)
+        and row_state.row_no = try_cast(split_part($place, ':', 2) as integer)
+        and row_state.source_id || ':' || row_state.row_no = $place and row_state.state <> 'excluded')
+    or exists (select 1 from tenant_person where target_id = tenant_part($place));
 
 -- name: merged_into
 select source_id || ':' || row_no from decision
@@ -85,10 +87,12 @@ where list_contains($places, 'tenant:' || target_id) and octet_length(nhs_index)
 select role from tenant_person where target_id = $target_id;
 
 -- name: rows_linked_to
--- The rows that belong to one of these persons, by rule or decision.
-select sheet, source_id, row_no from row_state
-where state <> 'excluded' and sheet <> 'patients' and list_contains($places,
-    coalesce(patient_source || ':' || patient_row, 'tenant:' || patient_person));
+-- The rows that belong to one of these persons, by rule or decision, with the person's place.
+select coalesce(patient_source || ':' || patient_row, 'tenant:' || patient_person), sheet, source_id, row_no
+from row_state
+where state <> 'excluded' and sheet <> 'patients'
+    and ((patient_source, patient_row) in (select (source_id, row_no) from named_row)
+        or patient_person in (select target_id from named_person));
 
 -- name: next_correction
 select coalesce(max(correction_id), 0) + 1 from correction;

@@ -103,13 +103,16 @@ group by 1, 2;
 select row_state.source_id, row_state.row_no, row_state.state from row_state
 semi join shown_row on shown_row.source_id = row_state.source_id and shown_row.row_no = row_state.row_no;
 
+-- name: count_values
+create or replace temp table counted_value as
+select value, rows, coalesce(regexp_matches(value, '[^\t-\r\x{85}\p{Z}]'), false) as filled
+from (select {field} as value, count(*) as rows from {table} group by 1);
+
 -- name: look_of_column
-select count(*) filter (filled), count(*), count(distinct {field}) filter (filled)
-from (select {field}, coalesce(regexp_matches({field}, '[^\t-\r\x{85}\p{Z}]'), false) as filled from {table});
+select coalesce(sum(rows) filter (filled), 0)::bigint, coalesce(sum(rows), 0)::bigint, count(*) filter (filled) from counted_value;
 
 -- name: values_of_column
-select {field}, count(*) from {table}
-where regexp_matches({field}, '[^\t-\r\x{85}\p{Z}]') group by 1 order by 2 desc, 1 limit $most;
+select value, rows from counted_value where filled order by rows desc, value limit $most;
 
 -- name: log_seqs
 select seq from event where {conditions} order by seq desc;
