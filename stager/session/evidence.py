@@ -28,7 +28,7 @@ MOST_HELD = 200
 
 MOST_RELATED = 9
 _MOST_VALUES = 12
-_NEEDS = {Decision.LINK: "person", Decision.MERGE: "person", Decision.CORRECT: "value"}
+NEEDS = {Decision.LINK: "person", Decision.MERGE: "person", Decision.CORRECT: "value"}
 _SHOWN_BESIDE = frozenset(
     {
         Code.PATIENT_DUPLICATE,
@@ -66,7 +66,7 @@ def ways(staging: Staging, finding: Finding) -> tuple[Way, ...]:
     """The decisions that this finding takes now."""
     code = Code(finding.code)
     return tuple(
-        Way(decision, way_words(decision, code), _NEEDS.get(decision), reason_required=False)
+        Way(decision, way_words(decision, code), NEEDS.get(decision), reason_required=False)
         for decision in fitting(staging, finding)
     )
 

@@ -87,9 +87,9 @@ def rule_words(finding: Finding) -> str:
     return VERDICTS[rule].about if rule in VERDICTS else rule
 
 
-def way_words(decision: Decision, code: Code) -> str:
-    """What a decision does to a finding of that code."""
-    return _OWN_WAYS.get((decision, code), WAYS[decision])
+def way_words(decision: Decision, code: Code | None) -> str:
+    """What a decision does to a finding of that code; None: to findings of several."""
+    return WAYS[decision] if code is None else _OWN_WAYS.get((decision, code), WAYS[decision])
 
 
 def key_name(key: str) -> str:

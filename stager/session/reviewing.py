@@ -9,9 +9,11 @@ from stager import decisions
 from stager.decisions import BlindIndex, Finding
 from stager.errors import StagingInUse
 from stager.session import cells, evidence, linking, log_reading, reading, signing
+from stager.session.alike import common_ways
+from stager.session.finding_people import find_people
 from stager.session.log_reading import Events
 from stager.session.looking import who_has
-from stager.session.queue import Queue
+from stager.session.queue import Queue, lines
 from stager.session.reading import Filter
 from stager.session.review_views import (
     EventFilter,
@@ -19,10 +21,12 @@ from stager.session.review_views import (
     LastDecision,
     LogLine,
     QueueFilter,
+    QueueLine,
     QueueOrder,
     Record,
     Signing,
     Taken,
+    Way,
 )
 from stager.session.settings import Settings
 from stager.session.workspace import Workspace, key_for
@@ -44,6 +48,18 @@ class Reviewing:
     def alike(self, finding_id: int) -> list[Finding]:
         """The open findings that have the very same problem, this one included."""
         return reading.findings(self._open().staging, Filter(same_as=finding_id))
+
+    def finding_lines(self, numbers: Sequence[int]) -> list[QueueLine]:
+        """These findings as lines, in this order."""
+        return lines(self._open().staging, numbers)
+
+    def ways(self, findings: Sequence[Finding]) -> tuple[Way, ...]:
+        """The decisions that every one of these findings takes now."""
+        return common_ways(self._open().staging, findings)
+
+    def find_people(self, text: str, most: int = 50) -> list[Record]:
+        """The persons in whose record every word stands; patients' values."""
+        return find_people(self._open().staging, text, most)
 
     def record(self, place: str, sheet: str) -> Record:
         """A row as it came and as it stands. place: SOURCE:ROW, or tenant:ID. UsageError for none."""

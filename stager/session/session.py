@@ -14,7 +14,7 @@ from typing import Self
 
 from stager import decisions, projections
 from stager.account import require_balance, require_expected
-from stager.approvals import Approval, approve, cut_plan
+from stager.approvals import Approval, Plan, approve, cut_plan
 from stager.crypto import keystore, places
 from stager.crypto.keyset import KeyDescription
 from stager.decisions import Choice, Finding
@@ -226,9 +226,13 @@ class Session(Reviewing):
             with workspace.writing(actor) as log:
                 workspace.bind(log, tenant)
 
+    def plan(self) -> Plan:
+        """What would be published now: its hash, and rows by sheet."""
+        return cut_plan(self._open().staging)
+
     def plan_hash(self) -> str:
         """The hash of what would be published now."""
-        return cut_plan(self._open().staging).hash
+        return self.plan().hash
 
     def rejects(self) -> list[RejectFile]:
         """The rejected and held records of each file, to correct and take in again."""

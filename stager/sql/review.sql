@@ -176,3 +176,29 @@ order by decision.seq desc limit 1;
 
 -- name: findings_of_decision
 select finding_id from decision where seq = $seq and finding_id is not null order by finding_id;
+
+-- name: people_with_words
+-- Persons in whose cells every word stands, spaces and hyphens in numbers and postcodes aside.
+select place from (
+    select row_state.source_id || ':' || row_state.row_no as place, lower(trim(cells.legacy_id)) = $whole as exact,
+        row_state.source_id as source_id, row_state.row_no as row_no,
+        lower(concat_ws(chr(10), cells.legacy_id, cells.first_name, cells.last_name, cells.date_of_birth,
+            cells.nhs_number, replace(replace(cells.nhs_number, ' ', ''), '-', ''), cells.email,
+            cells.postcode, replace(cells.postcode, ' ', ''), typed.words)) as words
+    from row_patients as cells
+    join row_state on row_state.source_id = cells.source_id and row_state.row_no = cells.row_no
+    left join (
+        select decision.source_id, decision.row_no, string_agg(correction.value, chr(10)) as words
+        from decision join correction on correction.correction_id = decision.correction_id
+            and correction.source_id = decision.source_id and correction.row_no = decision.row_no
+        where decision.undone_seq is null group by all
+    ) as typed on typed.source_id = cells.source_id and typed.row_no = cells.row_no
+    where row_state.state <> 'excluded'
+    union all
+    select 'tenant:' || target_id, lower(legacy_id) = $whole, null, null,
+        lower(concat_ws(chr(10), legacy_id, email, target_id))
+    from tenant_person
+)
+where len(list_filter($words, lambda word: not contains(words, word))) = 0
+order by exact desc nulls last, source_id nulls last, row_no, place
+limit $most;

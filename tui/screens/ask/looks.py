@@ -1,0 +1,75 @@
+"""The looks that come before excluding a row, merging two records, and linking to somebody no rule named."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from stager.sheets import PATIENTS
+from tui.screens.ask.look import Look
+from tui.text import cell
+from tui.widgets.lines import said
+from tui.widgets.record_table import whereabouts
+
+if TYPE_CHECKING:
+    from stager.session.review_views import CellPair, FindingView, Record, Way
+
+_TOLD = ("legacy_id", "first_name", "last_name", "date_of_birth", "nhs_number", "gender", "postcode", "email")
+
+
+def look_at_row(view: FindingView, way: Way, reason: str | None, *, masked: bool) -> Look:
+    """Before a row is left out."""
+    return Look(
+        f"{_sentence(way.words)}?",
+        Content("\n").join([*_told(view.record, masked=masked), *_follows(view)]),
+        reason=reason,
+        required=way.reason_required,
+    )
+
+
+def look_at_two(view: FindingView, way: Way, other: Record, reason: str | None, *, masked: bool) -> Look:
+    """Before a row is given to a person, or a record goes into another."""
+    merges = way.decision.value == "merge"
+    lines = [
+        *_told(view.record, masked=masked),
+        said("goes into, with its rows:" if merges else "becomes a row of:", "bold $warning"),
+        *_told(other, masked=masked),
+        *(_follows(view) if merges else []),
+    ]
+    return Look(
+        f"{_sentence(way.words)}?", Content("\n").join(lines), reason=reason, required=way.reason_required
+    )
+
+
+def _follows(view: FindingView) -> list[Content]:
+    """What else it touches."""
+    if view.record.sheet != PATIENTS.name:
+        return []
+    return [
+        said("The rows linked to this patient wait for them or go with them; u takes it back.", "$warning")
+    ]
+
+
+def _told(record: Record, *, masked: bool) -> list[Content]:
+    title = Content.assemble(
+        cell(record.title, masked=masked, style="bold"), (f"  {whereabouts(record)}", "$secondary")
+    )
+    pairs = [pair for pair in record.pairs if pair.field in _TOLD or record.sheet != PATIENTS.name]
+    return [title, *(_pair(pair, masked=masked) for pair in pairs if _value(pair))][:14]
+
+
+def _pair(pair: CellPair, *, masked: bool) -> Content:
+    value = _value(pair) or ""
+    shown = value if len(value) <= 200 else f"{value[:200]}"
+    return Content.assemble(
+        (f"  {pair.column}: ", "dim"), cell(shown, masked=masked), "…" if shown != value else ""
+    )
+
+
+def _value(pair: CellPair) -> str | None:
+    return pair.made or (pair.corrected if pair.is_corrected else pair.came)
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
