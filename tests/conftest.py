@@ -12,7 +12,7 @@ from hypothesis import settings
 
 from stager.tenant import embedded
 
-pytest_plugins = ["tests.postgres", "tests.verify_migration"]
+pytest_plugins = ["tests.postgres", "tests.review_practice", "tests.verify_migration"]
 
 # A busy machine is no fault of the code's.
 settings.register_profile("stager", deadline=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import polars as pl
@@ -15,18 +15,22 @@ from stager.staging import Staging
 _EXCLUDABLE = (State.READY, State.HELD, State.WAITING, State.REJECTED, State.APPROVED)
 
 
+States = Mapping[int, tuple[str, str]]
+"""Finding → its state and its row's."""
+
+
 def fitting(staging: Staging, finding: Finding) -> tuple[Decision, ...]:
     """The decisions that this finding takes now, before a person or a value is named."""
     with staging.lent(chosen_finding=pl.DataFrame({"finding_id": [finding.finding_id]})):
-        (_, _, of_row), *_ = staging.rows("states_of_findings")
-        found = []
-        for decision in Decision:
-            with suppress(UsageError):
-                require_fit(finding, Choice(decision))
-                require_open(staging, [finding], Choice(decision))
-                found.append(decision)
-    if of_row == State.EXCLUDED.value and _can_be_put_back(staging, finding):
-        return (Decision.PUT_BACK,)
+        states = _states(staging)
+    if states[finding.finding_id][1] == State.EXCLUDED.value:
+        return (Decision.PUT_BACK,) if _can_be_put_back(staging, finding) else ()
+    found = []
+    for decision in Decision:
+        with suppress(UsageError):
+            require_fit(finding, Choice(decision))
+            _require_state(finding, states, decision)
+            found.append(decision)
     return tuple(found)
 
 
@@ -55,17 +59,23 @@ def require_fit(finding: Finding, choice: Choice) -> None:
 def require_open(staging: Staging, findings: Sequence[Finding], choice: Choice) -> None:
     """They must be open as things stand now, and their rows not excluded; of one that is published only a
     judgement can still be made. The table `chosen_finding` names them."""
-    states = {number: (state, of_row) for number, state, of_row in staging.rows("states_of_findings")}
+    states = _states(staging)
     for finding in findings:
-        state, of_row = states.get(finding.finding_id, ("not known", ""))
-        if state != "open":
-            raise misfit(finding, f"finding {finding.finding_id} is {state}", "undo its decision first")
-        if of_row == "excluded":
-            raise misfit(finding, "the row is excluded", "put it back first")
-        if of_row == "published" and choice.decision not in (Decision.ACCEPT, Decision.KEEP_BOTH):
-            raise misfit(
-                finding, "the row is published", "accept it, keep both, or decide about the other row"
-            )
+        _require_state(finding, states, choice.decision)
+
+
+def _states(staging: Staging) -> States:
+    return {number: (state, of_row) for number, state, of_row in staging.rows("states_of_findings")}
+
+
+def _require_state(finding: Finding, states: States, decision: Decision) -> None:
+    state, of_row = states.get(finding.finding_id, ("not known", ""))
+    if state != "open":
+        raise misfit(finding, f"finding {finding.finding_id} is {state}", "undo its decision first")
+    if of_row == "excluded":
+        raise misfit(finding, "the row is excluded", "put it back first")
+    if of_row == "published" and decision not in (Decision.ACCEPT, Decision.KEEP_BOTH):
+        raise misfit(finding, "the row is published", "accept it, keep both, or decide about the other row")
 
 
 def states_for(decision: Decision) -> str:

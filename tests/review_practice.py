@@ -1,0 +1,45 @@
+"""The made-up practice for the tests of review: staged and reconciled once, cloned where a test decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sample_data import practice_files
+from stager.session.review_views import QueueFilter, QueueLine
+from tests.migration import Migration, cloned, prepared
+
+
+@pytest.fixture(scope="module")
+def practice_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the practice, closed: to clone from."""
+
+    def build(migration: Migration) -> None:
+        migration.ingest(*practice_files().values())
+        migration.reconcile()
+
+    return prepared(tmp_path_factory.mktemp("review") / "home", build)
+
+
+@pytest.fixture(scope="module")
+def practice(practice_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Migration]:
+    """The practice to read only."""
+    made = cloned(practice_home, tmp_path_factory.mktemp("review") / "read")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def own_practice(practice_home: Path, tmp_path: Path) -> Iterator[Migration]:
+    """The practice to decide in."""
+    made = cloned(practice_home, tmp_path / "own")
+    yield made
+    made.close()
+
+
+def all_lines(migration: Migration, **wanted: str | None) -> list[QueueLine]:
+    """Every line of a queue."""
+    queue = migration.session.queue(QueueFilter(**wanted))
+    return queue.page(0, queue.count)
