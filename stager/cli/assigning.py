@@ -30,7 +30,10 @@ def assign(
         str | None, typer.Option("--note", metavar="TEXT", help="What to ask; no patient's name.")
     ] = None,
 ) -> None:
-    """Ask a colleague about open findings, as one event; decides nothing."""
+    """Ask a colleague about open findings; it decides nothing.
+
+    The name and the note stand in the log, as one event: write no patient's name there.
+    """
     from stager.session import Filter
 
     call = invocation(context)

@@ -141,14 +141,6 @@ with runs as (
             'decision.undone', 'values.shown')
     )
     where word <> ''
-),
-asked as (
-    select seq, split_part(word, '-', 1)::bigint as first,
-        coalesce(nullif(split_part(word, '-', 2), ''), word)::bigint as last
-    from (
-        select seq, unnest(string_split(json_extract_string(detail, '$.findings'), ' ')) as word from event
-        where kind = 'finding.assigned'
-    )
 )
 select event.seq from event semi join persons_row as wanted
     on wanted.source_id = event.source_id and wanted.row_no = event.row_no
@@ -159,11 +151,13 @@ union
 select runs.seq from runs join persons_row as wanted on wanted.source_id = runs.source_id
     and wanted.row_no between runs.first_row and runs.last_row
 union
-select asked.seq from asked
-join (
-    select finding_id from finding semi join persons_row as wanted
-        on wanted.source_id = finding.source_id and wanted.row_no = finding.row_no
-) as theirs on theirs.finding_id between asked.first and asked.last
+select asked.seq from (
+        select seq, unnest(string_split(json_extract_string(detail, '$.findings'), ' ')) as word from event
+        where kind = 'finding.assigned'
+    ) as asked
+    join finding on finding.finding_id between split_part(word, '-', 1)::bigint
+        and coalesce(nullif(split_part(word, '-', 2), ''), word)::bigint
+    semi join persons_row as wanted on wanted.source_id = finding.source_id and wanted.row_no = finding.row_no
 order by 1 desc;
 
 -- name: last_decision
@@ -202,3 +196,8 @@ select place from (
 where len(list_filter($words, lambda word: not contains(words, word))) = 0
 order by exact desc nulls last, source_id nulls last, row_no, place
 limit $most;
+
+-- name: rows_of_one
+select sheet, source_id, row_no from row_state
+where patient_person = $person or (patient_source = $source_id and patient_row = $row_no)
+order by sheet, source_id, row_no limit $most;

@@ -74,6 +74,13 @@ select seq, "at", actor, kind, case when strlen(detail) > 2000
 from event
 where (source_id = $source_id and row_no = $row_no)
     or seq in (select seq from decision where source_id = $source_id and row_no = $row_no)
+    or seq in (select asked.seq from (
+        select seq, unnest(string_split(json_extract_string(detail, '$.findings'), ' ')) as word from event
+        where kind = 'finding.assigned'
+    ) as asked
+    join finding on finding.finding_id between split_part(word, '-', 1)::bigint
+        and coalesce(nullif(split_part(word, '-', 2), ''), word)::bigint
+    where finding.source_id = $source_id and finding.row_no = $row_no)
     or (kind in ('value.normalised', 'value.defaulted', 'approval.granted', 'publish.chunk_committed', 'decision.undone',
             'values.shown')
         and seq in (

@@ -140,6 +140,14 @@ named as (
     select seq from runs join persons_row as wanted on wanted.source_id = runs.source_id
         and wanted.row_no between runs.first_row and runs.last_row
     union
+    select asked.seq from (
+        select seq, unnest(string_split(json_extract_string(detail, '$.findings'), ' ')) as word from event
+        where kind = 'finding.assigned'
+    ) as asked
+    join finding on finding.finding_id between split_part(word, '-', 1)::bigint
+        and coalesce(nullif(split_part(word, '-', 2), ''), word)::bigint
+    semi join persons_row as wanted on wanted.source_id = finding.source_id and wanted.row_no = finding.row_no
+    union
     select seq from event where kind in ('source.registered', 'column.mapped')
         and source_id in (select source_id from persons_row)
     union
