@@ -45,6 +45,7 @@ def view(staging: Staging, finding_id: int, index: BlindIndex | None) -> Finding
     """See `Session.finding_view`. index: the tenant's blind index, for the veto on its own people."""
     (finding,) = reading.findings(staging, Filter(ids=(finding_id,), state=None))
     (line,) = lines(staging, [finding_id])
+    person = reading.person_of(staging, finding)
     own = record(staging, _place(finding), finding.sheet, subject=finding.field)
     return FindingView(
         line=line,
@@ -56,7 +57,8 @@ def view(staging: Staging, finding_id: int, index: BlindIndex | None) -> Finding
         candidates=candidates(staging, finding, own, index),
         related=_related(staging, finding),
         look=_look(staging, finding),
-        held=_held(staging, finding),
+        held=_held(staging, finding, person),
+        person=person,
         assigned_to=line.assigned_to,
         note=line.note,
     )
@@ -84,9 +86,8 @@ def _related(staging: Staging, finding: Finding) -> tuple[Record, ...]:
     return tuple(record(staging, place, sheet) for place in places_of(finding)[:MOST_RELATED])
 
 
-def _held(staging: Staging, finding: Finding) -> tuple[QueueLine, ...]:
+def _held(staging: Staging, finding: Finding, person: str | None) -> tuple[QueueLine, ...]:
     """Open findings of the row and, where it has one, of its person, without this one; at most 200."""
-    person = reading.person_of(staging, finding)
     wanted = QueueFilter(patient=person) if person else QueueFilter(row=_place(finding))
     numbers = Queue(staging, wanted, QueueOrder.NUMBER).numbers(0, MOST_HELD + 1)
     return tuple(lines(staging, [each for each in numbers if each != finding.finding_id][:MOST_HELD]))

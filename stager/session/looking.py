@@ -26,7 +26,6 @@ COMMANDS = (
     "assign",
     "decide",
     "demo",
-    "expect",
     "findings",
     "history",
     "import",

@@ -176,7 +176,7 @@ class FindingView:
     meaning: what the code says, and rule: what this rule says, in words. alike: how many open findings have
     the very same problem, this one included. look: of the column, for findings about a value.
     related: the other records of a duplicate or shared key. held: open findings of the same person or row,
-    without this one.
+    without this one, at most 200. person: the place of the patient whose row it is, None where nobody's.
     """
 
     line: QueueLine
@@ -189,6 +189,7 @@ class FindingView:
     related: tuple[Record, ...] = ()
     look: ColumnLook | None = None
     held: tuple[QueueLine, ...] = ()
+    person: str | None = None
     assigned_to: str | None = None
     note: str | None = None
 
