@@ -1,6 +1,8 @@
 """The session: wiring, and one method for each thing that a person may do with stager."""
 
+from stager.approvals import Approval, Plan
 from stager.decisions import Choice, Decision, Finding
+from stager.publish import Published
 from stager.session.intake import Intake
 from stager.session.reading import Filter
 from stager.session.reporting import Format
@@ -10,13 +12,16 @@ from stager.session.settings import DEFAULT_STAGING, Progress, Settings, silent
 
 __all__ = [
     "DEFAULT_STAGING",
+    "Approval",
     "Choice",
     "Decision",
     "Filter",
     "Finding",
     "Format",
     "Intake",
+    "Plan",
     "Progress",
+    "Published",
     "Session",
     "Settings",
     "holder",

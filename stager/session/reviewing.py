@@ -10,7 +10,7 @@ from stager.decisions import BlindIndex, Finding
 from stager.errors import StagingInUse
 from stager.session import cells, evidence, linking, log_reading, reading, signing
 from stager.session.alike import common_ways
-from stager.session.finding_people import find_people
+from stager.session.finding_people import find_people, rows_of
 from stager.session.log_reading import Events
 from stager.session.looking import who_has
 from stager.session.queue import Queue, lines
@@ -60,6 +60,10 @@ class Reviewing:
     def find_people(self, text: str, most: int = 50) -> list[Record]:
         """The persons in whose record every word stands; patients' values."""
         return find_people(self._open().staging, text, most)
+
+    def rows_of(self, place: str, most: int = 60) -> list[Record]:
+        """The rows that are linked to a person; patients' values."""
+        return rows_of(self._open().staging, place, most)
 
     def record(self, place: str, sheet: str) -> Record:
         """A row as it came and as it stands. place: SOURCE:ROW, or tenant:ID. UsageError for none."""

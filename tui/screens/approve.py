@@ -19,8 +19,7 @@ from tui.widgets.lines import Lines, said
 from tui.widgets.signing import signing_lines
 
 if TYPE_CHECKING:
-    from stager.approvals import Approval
-    from stager.session import Session
+    from stager.session import Approval, Session
     from stager.session.review_views import Signing
 
 

@@ -16,7 +16,7 @@ from tui.screens.ask.bulk import Given, decide_alike
 from tui.screens.ask.reason import AskReason
 from tui.screens.base import ReviewScreen
 from tui.screens.deciding import settle
-from tui.screens.next_finding import next_open
+from tui.screens.looking_up import next_open, view_with_rows
 from tui.widgets.finding_panes import KEYS, Evidence, Head, Scroll, Ways, way_lines
 from tui.widgets.lines import BLANK, said
 from tui.widgets.top_bar import TopBar
@@ -56,13 +56,13 @@ class FindingScreen(ReviewScreen):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "step(1)", "next", tooltip="The next finding of the list"),
-        Binding("N", "step(-1)", "before", tooltip="The finding before"),
+        Binding("N", "step(-1)", "before", show=False, tooltip="The finding before"),
         Binding("s", "skip", "skip", tooltip="Leave it for later: on to the next open one"),
         Binding("at", "ask_colleague", "ask", key_display="@", tooltip="Ask a colleague about it"),
-        Binding("equals_sign", "alike", "all alike", key_display="=", tooltip="The same for all alike"),
-        Binding("w", "reason", "reason", tooltip="Give a reason for the next decision"),
+        Binding("equals_sign", "alike", "alike", key_display="=", tooltip="The same for all alike"),
+        Binding("w", "reason", "why", tooltip="Give a reason for the next decision"),
         Binding("h", "timeline", "history", tooltip="What happened to this row"),
-        Binding("o", "held", "all theirs", tooltip="All that is held of the same person"),
+        Binding("o", "held", "theirs", tooltip="All that is held of the same person"),
         Binding("left", "candidates(-1)", "candidates before", show=False),
         Binding("right", "candidates(1)", "candidates after", show=False),
         Binding("enter", "take", "take the chosen candidate", show=False),
@@ -97,12 +97,12 @@ class FindingScreen(ReviewScreen):
             self.app.pop_screen()
             return
         number = self._numbers[self.row]
-        view = await self.ask(lambda session: session.finding_view(number))
+        view, rows = await self.ask(lambda session: view_with_rows(session, number))
         self.view = view
         self.review.last_finding = number
         self.query_one(TopBar).retitle(f"Finding {self.row + 1:,} of {len(self._numbers):,}")
         self.query_one(Head).show(view)
-        self.query_one(Evidence).show(view)
+        self.query_one(Evidence).show(view, rows)
         self.query_one(Scroll).scroll_home(animate=False)
         self._show_ways()
 

@@ -22,8 +22,7 @@ from tui.widgets.publishing import Course, Outcome, course_lines, outcome_lines
 from tui.widgets.signing import counts, plan_line
 
 if TYPE_CHECKING:
-    from stager.approvals import Plan
-    from stager.session import Session
+    from stager.session import Plan, Session
 
 
 class PublishScreen(ReviewScreen):

@@ -16,7 +16,7 @@ from tui.widgets.lines import BLANK, GAP, beside, heading, said
 if TYPE_CHECKING:
     from stager.session.review_views import Candidate, Compared
 
-_LABEL, _OURS, _THEIRS = 15, 18, 22
+_LABEL, _OURS, _THEIRS = 15, 14, 20
 """Cells of a terminal that the columns take at least."""
 
 _WIDEST = 40
@@ -126,7 +126,7 @@ def _compared(field: tuple[str, str], shown: Sequence[Candidate], *, masked: boo
         next((each for each in one.compared if (each.field, each.column) == field), None) for one in shown
     ]
     ours = next((each.ours for each in found if each is not None), None)
-    own = cell(ours, masked=masked) if ours else said(ABSENT, "dim")
+    own = cell(ours, masked=masked) if ours else said(*SIGNS[Likeness.MISSING])
     return [said(field[1], "dim"), own, *(_theirs(each, masked=masked) for each in found)]
 
 
@@ -138,7 +138,7 @@ def _theirs(compared: Compared | None, *, masked: bool) -> Content:
         return said(word, style)
     value = cell(compared.theirs, masked=masked, marks=compared.marks, mark_style=NEAR_MARK)
     if compared.likeness is Likeness.MISSING:
-        return Content.assemble(("○ only theirs", style), " ", value)
+        return value
     return Content.assemble((word, style), " ", value)
 
 

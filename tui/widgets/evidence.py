@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from textual.content import Content
 
+from stager.sheets import Column, fold_word
 from stager.visible import visible
 from stager.wording import counted
 from tui.text import cell, fitted, line
-from tui.widgets.account_bars import shared
 from tui.widgets.lines import heading, said, wrapped
 from tui.words import STATE_SIGNS, code_words
 
 if TYPE_CHECKING:
-    from stager.session.review_views import ColumnLook, FindingView, QueueLine
+    from stager.session.review_views import ColumnLook, FindingView, QueueLine, Record
 
 _VALUE = 24
 _BAR = 30
@@ -26,18 +26,15 @@ def head_lines(view: FindingView, width: int, *, masked: bool) -> Iterator[Conte
     """What is found, where, and what the rule says, in three or four lines."""
     finding, record = view.line.finding, view.record
     state = "" if finding.state == "open" else f"  ✓ {finding.state}"
-    row_words = f"{finding.sheet} row {finding.source_id}:{finding.row_no}"
-    where = f"{row_words}, {visible(record.file)} line {record.line:,}"
+    where = f"{finding.sheet} row {finding.source_id}:{finding.row_no}, line {record.line:,}"
     row = f"{STATE_SIGNS.get(record.state, '')} {record.state}".strip()
-    yield from wrapped(
-        Content.assemble(
-            (code_words(finding.code), "bold $warning"),
-            (state, "bold $success"),
-            (f"  {finding.code} · {where} · ", "$secondary"),
-            (row, "bold"),
-        ),
-        width,
+    head = Content.assemble(
+        (code_words(finding.code), "bold $warning"),
+        (state, "bold $success"),
+        (f" · {row}", "bold"),
+        (f" · {where} · {finding.code}", "$secondary"),
     )
+    yield from wrapped(head, width)
     yield from wrapped(_about(view, masked=masked), width)
     if view.assigned_to:
         note = f": {visible(view.note)}" if view.note else ""
@@ -53,12 +50,14 @@ def _about(view: FindingView, *, masked: bool) -> Content:
             cell(view.line.cell, masked=masked, style="reverse"),
             said("  "),
         ]
-    words = view.meaning if view.rule in ("", view.meaning) else f"{view.meaning}: {view.rule}"
+    words = view.rule or view.meaning
     others = f"  = {view.alike - 1:,} other{'s' if view.alike > 2 else ''} alike" if view.alike > 1 else ""
     return Content.assemble(*subject, words, (others, "bold $accent"))
 
 
-def look_lines(look: ColumnLook, width: int, *, masked: bool, subject: str | None) -> Iterator[Content]:
+def look_lines(
+    look: ColumnLook, column: Column, width: int, *, masked: bool, subject: str | None
+) -> Iterator[Content]:
     """The whole column: how full it is, what is allowed, and its values with their counts as bars."""
     yield heading(f"The whole column {look.column}", width)
     filled, blank = f"{look.filled:,} filled", f"{look.blank:,} blank"
@@ -68,22 +67,28 @@ def look_lines(look: ColumnLook, width: int, *, masked: bool, subject: str | Non
     most = max((count for _, count in look.values), default=1)
     room = max(min(width - _VALUE - 16, _BAR), 4)
     for value, count in look.values:
-        yield _value(
-            value, count, most, room, masked=masked and value not in look.allowed, look=look, subject=subject
-        )
+        read = _read_as(value, look, column)
+        bar = "█" * max(count * room // most, 1)
+        text = f"{_sign(value, read, look)} {line(value, masked=masked and value not in look.allowed)}"
+        told = fitted(f"{'▸' if value == subject else ' '} {text}", _VALUE)
+        meant = f"  read as {read}" if read not in (None, value) else ""
+        style = "bold $warning" if value == subject else ""
+        yield Content.assemble((told, style), " ", (bar, "$primary"), f" {count:,}", (meant, "dim"))
     if look.distinct > len(look.values):
         yield said(f"    and {look.distinct - len(look.values):,} more", "dim")
 
 
-def _value(
-    value: str, count: int, most: int, room: int, *, masked: bool, look: ColumnLook, subject: str | None
-) -> Content:
-    here = "▸" if subject is not None and value == subject else " "
-    sign = "" if not look.allowed else "✓ " if value in look.allowed else "✗ "
-    bar = "█" * shared({"of": count, "rest": most - count}, room).get("of", 0)
-    text = fitted(f"{here} {sign}{line(value, masked=masked)}", _VALUE)
-    style = "bold $warning" if here == "▸" else ""
-    return Content.assemble((text, style), " ", (bar, "$primary"), f" {count:,}")
+def _read_as(value: str, look: ColumnLook, column: Column) -> str | None:
+    """The word of the vocabulary that the value is taken for; None where there is none."""
+    folded = fold_word(value)
+    words = {fold_word(word): word for word in look.allowed}
+    return words.get(folded) or column.synonyms.get(folded)
+
+
+def _sign(value: str, read: str | None, look: ColumnLook) -> str:
+    if not look.allowed:
+        return ""
+    return "✓" if value in look.allowed else "→" if read else "✗"
 
 
 def held_lines(held: Sequence[QueueLine], width: int, *, masked: bool) -> Iterator[Content]:
@@ -107,3 +112,15 @@ def held_line(each: QueueLine, width: int, *, masked: bool) -> Content:
     text = f"  ◆ {where} {fitted(code_words(finding.code), 25)} {column}"
     shown = "" if each.cell is None and not each.column else line(each.cell, masked=masked)
     return Content.assemble((fitted(text + shown, width), ""))
+
+
+def rows_lines(rows: Mapping[str, Sequence[Record]], width: int, *, masked: bool) -> Iterator[Content]:
+    """The rows that belong to each of these persons. rows: by how the person is called here."""
+    for whose, records in rows.items():
+        yield heading(f"Rows of {whose}: {len(records):,}", width)
+        for each in records:
+            where = fitted(f"{each.sheet} {each.place}", 20)
+            state = fitted(f"{STATE_SIGNS.get(each.state, '')} {each.state}", 12)
+            yield Content(fitted(f"  {where} {state} {line(each.title, masked=masked)}", width))
+        if not records:
+            yield said("  none is linked to it", "dim")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -12,14 +13,17 @@ from textual.message import Message
 from textual.style import Style
 
 from stager.session.review_views import Way
-from stager.sheets import Code
+from stager.sheets import SHEET, Code
 from tui.widgets.candidates import candidate_lines, room
-from tui.widgets.evidence import head_lines, held_lines, look_lines
+from tui.widgets.evidence import head_lines, held_lines, look_lines, rows_lines
 from tui.widgets.lines import BLANK, GAP, Lines, beside, said, wrapped
 from tui.widgets.record_table import record_lines
 
 if TYPE_CHECKING:
-    from stager.session.review_views import FindingView
+    from stager.session.review_views import FindingView, Record
+
+_WAY = 25
+"""Cells of a terminal that a way takes at least."""
 
 _TWO_COLUMNS = 110
 """Cells from which on the record stands beside the evidence."""
@@ -80,10 +84,11 @@ class Evidence(Lines):
     view: FindingView | None = None
     first = 1
     chosen: int | None = None
+    rows: Mapping[str, Sequence[Record]] = MappingProxyType({})
 
-    def show(self, view: FindingView) -> None:
-        """Show this finding; nobody is chosen yet."""
-        self.view, self.first, self.chosen = view, 1, None
+    def show(self, view: FindingView, rows: Mapping[str, Sequence[Record]]) -> None:
+        """Show this finding, with the rows of the persons it is about; nobody is chosen yet."""
+        self.view, self.rows, self.first, self.chosen = view, rows, 1, None
         self.changed()
 
     def choose(self, number: int | None) -> None:
@@ -132,7 +137,11 @@ class Evidence(Lines):
             )
             yield BLANK
         if view.look is not None and Code(view.line.finding.code) in _VALUE_CODES:
-            yield from look_lines(view.look, width, masked=self.masked, subject=view.line.cell)
+            column = SHEET[view.line.finding.sheet].column(view.look.column)
+            yield from look_lines(view.look, column, width, masked=self.masked, subject=view.line.cell)
+            yield BLANK
+        if self.rows:
+            yield from rows_lines(self.rows, width, masked=self.masked)
             yield BLANK
         yield from held_lines(view.held, width, masked=self.masked)
 
@@ -177,7 +186,7 @@ class Ways(Lines):
     def lines(self, width: int) -> Iterator[Content]:
         if self._status:
             yield from wrapped(self._status, width)
-        columns = 3 if width >= 150 else 2 if width >= 70 else 1
+        columns = max(min(len(self._ways), width // _WAY), 1)
         each = (width - GAP * (columns - 1)) // columns
         for start in range(0, len(self._ways), columns):
             cells = [self._way(*way) for way in self._ways[start : start + columns]]
@@ -193,21 +202,28 @@ def way_lines(ways: tuple[Way, ...], candidates: int, chosen: int | None) -> tup
     shown: list[tuple[str, str, str]] = []
     person = next((way for way in ways if way.needs == "person"), None)
     if person is not None and chosen is not None:
-        does = "make them one person" if person.decision.value == "merge" else "it is this one's row"
+        does = "the same …" if person.decision.value == "merge" else "their row"
         shown.append(("enter", f"{chosen}: {does}", "take"))
     elif person is not None and candidates:
-        digits = "1" if candidates == 1 else f"1–{candidates}"
-        shown.append(
-            (
-                digits,
-                "choose this one, enter takes them" if candidates == 1 else "choose, enter takes them",
-                "choose(1)",
-            )
-        )
+        shown.append(("1" if candidates == 1 else f"1–{candidates}", "choose a candidate", "choose(1)"))
     own = [(KEYS[way.decision.value], words_of(way), f"decide('{way.decision.value}')") for way in ways]
     return (*shown, *own)
 
 
 def words_of(way: Way) -> str:
-    """A way in words, with a sign that more is asked before it is done."""
-    return f"{way.words}{' …' if way.needs or way.decision.value in ('exclude', 'merge') else ''}"
+    """A way in a few words; the dots say that something is asked before it is done."""
+    return _SHORT[way.decision.value]
+
+
+_SHORT: Mapping[str, str] = {
+    "link": "find somebody else …",
+    "accept": "let it stand",
+    "correct": "correct it …",
+    "blank": "leave it blank",
+    "release": "go on without",
+    "keep_both": "keep both",
+    "merge": "one person: merge …",
+    "exclude": "exclude the row …",
+    "put_back": "put the row back",
+}
+"""The decisions as a reviewer reads them a hundred times a day."""

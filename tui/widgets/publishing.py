@@ -16,7 +16,7 @@ from tui.widgets.lines import BLANK, heading, said, wrapped
 from tui.widgets.signing import counts, plan_line
 
 if TYPE_CHECKING:
-    from stager.publish import Published
+    from stager.session import Published
 
 _NAMED = 12
 """Refused rows that are named."""

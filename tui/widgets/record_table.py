@@ -98,7 +98,7 @@ def _made(pair: CellPair, *, masked: bool) -> Content:
     if pair.made is None:
         return said("✗ not usable as it stands", "$warning") if pair.came else said(ABSENT, "dim")
     if pair.made == pair.came:
-        return said("= the same", "dim")
+        return said("◆ in question", "$warning") if pair.is_subject else said("= the same", "dim")
     return Content.assemble(("→ ", "bold"), cell(pair.made, masked=masked), (why, "dim"))
 
 

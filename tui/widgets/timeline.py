@@ -35,7 +35,7 @@ SIGNS = {
 
 def event_columns(*, rows: bool) -> list[Column[LogLine]]:
     """The columns of a list of events. rows: with the rows that they are about."""
-    where = [Column[LogLine]("Row", _where, 18, from_width=84)] if rows else []
+    where: list[Column[LogLine]] = [Column("Row", _where, 18, from_width=84)] if rows else []
     return [
         Column("No", lambda each: f"{each.event.seq:,}", 7, right=True),
         Column("When (UTC)", lambda each: when(each.event.at), 16),

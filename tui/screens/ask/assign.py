@@ -37,7 +37,10 @@ class AskColleague(Dialog[Asked]):
     def questions(self) -> ComposeResult:
         yield Static(Content("Who is asked; empty takes the question back"), classes="label")
         yield Typed(self._to or "", id="to")
-        yield Static(Content("The question; it stands in the log: no patient's name in it"), classes="label")
+        yield Static(
+            Content("The question (enter asks it); it stands in the log: no patient's name in it"),
+            classes="label",
+        )
         yield Typed(self._note or "", id="note", max_length=500)
 
     @on(Input.Submitted, "#to")

@@ -93,6 +93,7 @@ class AskWay(Dialog[Way]):
             yield Static(Content(self._about.words), classes="label")
             yield VirtualTable(SET_COLUMNS)
             yield Ways()
+            yield Static(Content(), classes="wrong")
         yield Footer(compact=True)
 
     def on_mount(self) -> None:

@@ -55,7 +55,7 @@ class AskValue(Dialog[Agreed]):
         if self._allowed:
             yield Static(Content(f"allowed (↓): {', '.join(self._allowed)}"), classes="label")
         suggester = SuggestFromList(self._allowed, case_sensitive=False) if self._allowed else None
-        yield Static(Content("It should be"), classes="label")
+        yield Static(Content("It should be (enter takes it)"), classes="label")
         yield Typed(self._first(), id="value", suggester=suggester, password=self.masked)
         yield Static(
             Content(f"Reason ({'required' if self._required else 'may be left out'})"), classes="label"
@@ -85,7 +85,7 @@ class AskValue(Dialog[Agreed]):
         try:
             await self._decide(value, reason)
         except StagerError as error:
-            self.wrong(error)
+            self.wrong(error.message)
         else:
             self.dismiss(Agreed(reason))
 

@@ -44,9 +44,10 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
     DEFAULT_CSS = """
     Dialog {
         align: center middle;
-        & > VerticalScroll { width: 90; max-width: 96%; height: auto; max-height: 90%; padding: 0 1;
+        & > VerticalScroll { width: 90; max-width: 96%; height: auto; max-height: 95%; padding: 0 1;
             border: round $primary; background: $surface; scrollbar-size-vertical: 1; }
-        .question { text-style: bold; margin-bottom: 1; }
+        .question { text-style: bold; }
+        .looked { height: auto; max-height: 50vh; margin: 1 0; scrollbar-size-vertical: 1; }
         .wrong { color: $error; text-style: bold; }
         .label { color: $secondary; }
         .keys { margin-top: 1; }
@@ -90,6 +91,10 @@ class Dialog(ModalScreen[Answer | None], Generic[Answer]):
             )
         )
         line.display = True
+
+    def on_input_changed(self) -> None:
+        """Another answer is being typed: what was wrong with the last one is over."""
+        self.query_one(".wrong", Static).display = False
 
     def action_leave(self) -> None:
         """Leave without an answer."""

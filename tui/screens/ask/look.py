@@ -7,7 +7,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import HorizontalGroup
+from textual.containers import HorizontalGroup, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Input, Static
 
@@ -26,8 +26,8 @@ class Look(Dialog[Agreed]):
         Binding("w", "reason", "give a reason"),
     ]
     DEFAULT_CSS = """
-    Look HorizontalGroup { margin-top: 1; }
     Look Button { margin-right: 2; }
+    Look Typed { border: none; height: 1; background: $panel; &:focus { border: none; } }
     """
     AUTO_FOCUS = "#no"
 
@@ -40,11 +40,12 @@ class Look(Dialog[Agreed]):
         self._required = required
 
     def questions(self) -> ComposeResult:
-        yield Static(self._words)
+        with VerticalScroll(classes="looked"):
+            yield Static(self._words)
         yield Static(
             Content("Reason (required)" if self._required else "Reason (w; may be left out)"), classes="label"
         )
-        yield Typed(self._reason or "", id="reason", compact=True)
+        yield Typed(self._reason or "", id="reason")
         with HorizontalGroup():
             yield Button("No (n)", id="no", compact=True)
             yield Button("Yes (y)", id="yes", compact=True)

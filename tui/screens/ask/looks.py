@@ -15,6 +15,9 @@ from tui.widgets.record_table import whereabouts
 if TYPE_CHECKING:
     from stager.session.review_views import CellPair, FindingView, Record, Way
 
+_LONGEST = 200
+"""Characters of a cell that are shown in a look; the whole of it is on the screen below."""
+
 _TOLD = ("legacy_id", "first_name", "last_name", "date_of_birth", "nhs_number", "gender", "postcode", "email")
 
 
@@ -52,19 +55,21 @@ def _follows(view: FindingView) -> list[Content]:
 
 
 def _told(record: Record, *, masked: bool) -> list[Content]:
-    title = Content.assemble(
-        cell(record.title, masked=masked, style="bold"), (f"  {whereabouts(record)}", "$secondary")
-    )
+    """The record's name and address, then its cells one after the other."""
+    title = cell(record.title, masked=masked, style="bold")
     pairs = [pair for pair in record.pairs if pair.field in _TOLD or record.sheet != PATIENTS.name]
-    return [title, *(_pair(pair, masked=masked) for pair in pairs if _value(pair))][:14]
+    cells = [_pair(pair, masked=masked) for pair in pairs if _value(pair)]
+    raw = [cell((record.raw or "")[:_LONGEST], masked=masked)] if record.raw else []
+    return [
+        Content.assemble(title, (f"  {whereabouts(record)}", "$secondary")),
+        Content(" · ").join([*cells, *raw]),
+    ]
 
 
 def _pair(pair: CellPair, *, masked: bool) -> Content:
     value = _value(pair) or ""
-    shown = value if len(value) <= 200 else f"{value[:200]}"
-    return Content.assemble(
-        (f"  {pair.column}: ", "dim"), cell(shown, masked=masked), "…" if shown != value else ""
-    )
+    shown = cell(value[:_LONGEST], masked=masked)
+    return Content.assemble((f"{pair.column} ", "dim"), shown, "…" if len(value) > _LONGEST else "")
 
 
 def _value(pair: CellPair) -> str | None:

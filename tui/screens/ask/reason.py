@@ -19,7 +19,9 @@ class AskReason(Dialog[Agreed]):
         self._required = required
 
     def questions(self) -> ComposeResult:
-        yield Static(Content("It stands in the log: no patient's name in it."), classes="label")
+        yield Static(
+            Content("It stands in the log: no patient's name in it. Enter keeps it."), classes="label"
+        )
         yield Typed(self._reason or "", id="reason")
 
     @on(Input.Submitted)
