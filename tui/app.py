@@ -33,11 +33,12 @@ _LOOK_EVERY = 1.0
 class ReviewApp(App[int]):
     """Home, queue, finding and the rest, over one session. Its exit value is the exit code."""
 
+    TITLE = "stager review"
     COMMANDS: ClassVar = {Actions}
     ENABLE_COMMAND_PALETTE = True
     NOTIFICATION_TIMEOUT = 5
     CSS = """
-    Screen { background: $background; color: $foreground; }
+    ReviewScreen { background: $background; color: $foreground; }
     Toast { max-width: 70; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -46,7 +47,7 @@ class ReviewApp(App[int]):
         Binding(
             "t", "next_theme", "theme", show=False, tooltip="Change the look: dark, light, high contrast"
         ),
-        Binding("q", "leave", "quit", tooltip="Leave; everything decided is kept"),
+        Binding("q", "leave", "quit", show=False, tooltip="Leave; everything decided is kept"),
     ]
 
     masked: reactive[bool] = reactive(False)
@@ -109,7 +110,7 @@ class ReviewApp(App[int]):
     def status_is(self, status: Status) -> None:
         """Keep the migration at a glance, for the line above every screen."""
         self.status = status
-        for bar in self.screen.query(TopBar):
+        for bar in (bar for screen in self.screen_stack for bar in screen.query(TopBar)):
             bar.refresh()
 
     def open_queue(self, *, code: str | None = None, resume: bool = False) -> None:

@@ -43,7 +43,7 @@ def actions(screen: Screen[Any]) -> Iterator[tuple[str, str, ActiveBinding]]:
         if active.enabled and active.binding.description and action not in _UNSAID:
             shown = screen.app.get_key_display(active.binding)
             found.setdefault((id(active.node), action), []).append((shown, active))
-    for each in found.values():
+    for each in sorted(found.values(), key=lambda each: not each[0][1].binding.show):
         keys = list(dict.fromkeys(key for key, _ in each))
         active = each[0][1]
         words = active.tooltip or active.binding.description

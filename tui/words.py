@@ -9,9 +9,9 @@ from stager.sheets import SHEET, SHEETS, Code, State
 
 STATE_SIGNS: Mapping[str, str] = MappingProxyType(
     {
-        State.PUBLISHED.value: "█",
-        State.APPROVED.value: "▓",
-        State.READY.value: "▒",
+        State.PUBLISHED.value: "■",
+        State.APPROVED.value: "▣",
+        State.READY.value: "□",
         State.HELD.value: "◆",
         State.WAITING.value: "○",
         State.REJECTED.value: "✗",
@@ -46,23 +46,23 @@ STATE_STYLES: Mapping[str, str] = MappingProxyType(
 
 CODE_WORDS: Mapping[str, str] = MappingProxyType(
     {
-        Code.VALUE_MISSING.value: "required value missing",
-        Code.VALUE_INVALID.value: "required value unreadable",
+        Code.VALUE_MISSING.value: "value missing",
+        Code.VALUE_INVALID.value: "value unreadable",
         Code.VALUE_NORMALISED.value: "value tidied",
         Code.VALUE_DEFAULTED.value: "default filled in",
         Code.VALUE_SUSPECT.value: "value looks wrong",
-        Code.VALUE_UNKNOWN.value: "word not in the list",
-        Code.ROW_MALFORMED.value: "record cannot be read",
+        Code.VALUE_UNKNOWN.value: "word not listed",
+        Code.ROW_MALFORMED.value: "record unreadable",
         Code.ROW_REPEATED.value: "record stands twice",
-        Code.PATIENT_ID_SHARED.value: "two patients, one ID",
-        Code.PATIENT_DUPLICATE.value: "maybe the same person",
-        Code.PATIENT_EMAIL_SHARED.value: "email of two patients",
-        Code.PATIENT_WAITING.value: "waits for its patient",
-        Code.PRACTITIONER_UNRESOLVED.value: "practitioner not found",
+        Code.PATIENT_ID_SHARED.value: "two share one ID",
+        Code.PATIENT_DUPLICATE.value: "maybe one person",
+        Code.PATIENT_EMAIL_SHARED.value: "two share one email",
+        Code.PATIENT_WAITING.value: "patient waiting",
+        Code.PRACTITIONER_UNRESOLVED.value: "practitioner unknown",
         Code.LINK_AMBIGUOUS.value: "several patients fit",
-        Code.LINK_CONFLICT.value: "keys disagree on patient",
+        Code.LINK_CONFLICT.value: "patient keys differ",
         Code.LINK_UNRESOLVED.value: "no patient fits",
-        Code.PUBLISH_REFUSED.value: "refused by the database",
+        Code.PUBLISH_REFUSED.value: "database refused it",
     }
 )
 
@@ -83,7 +83,7 @@ DECISION_WORDS: Mapping[str, str] = MappingProxyType(
 
 
 def code_words(code: str) -> str:
-    """What a code means, in at most 25 letters; the code itself where it is not known."""
+    """What a code means, in at most 20 letters; the code itself where it is not known."""
     return CODE_WORDS.get(code, code)
 
 

@@ -50,7 +50,7 @@ class ReviewScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield TopBar(self.TITLE_WORDS)
         yield from self.body()
-        yield Footer(compact=True)
+        yield Footer(compact=True, show_command_palette=False)
 
     def body(self) -> ComposeResult:
         """The widgets between the line above and the footer."""

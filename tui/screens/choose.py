@@ -63,7 +63,7 @@ class Choose(ModalScreen[Option[Thing] | None], Generic[Thing]):
         with Vertical():
             yield Static(Content(self._question), classes="question")
             yield VirtualTable(columns)
-            yield Footer(compact=True)
+            yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         self.run_worker(self._show())

@@ -67,8 +67,8 @@ class HelpScreen(ModalScreen[None]):
 
 
 def _key(words: str, keys: str) -> Content:
-    return Content.assemble((f"{keys:>18}  ", "bold"), words)
+    return Content.assemble((f"{keys:>12}  ", "bold"), words)
 
 
 def _state(state: str) -> Content:
-    return Content.assemble((f"{STATE_SIGNS[state]:>18}  ", STATE_STYLES[state]), STATE_WORDS[state])
+    return Content.assemble((f"{STATE_SIGNS[state]:>12}  ", STATE_STYLES[state]), STATE_WORDS[state])

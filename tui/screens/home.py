@@ -55,8 +55,8 @@ class CodeLine:
 
 COLUMNS: Sequence[Column[CodeLine]] = (
     Column("open", lambda each: f"{each.count:,}", 9, right=True),
-    Column("to decide", lambda each: each.words, 25),
-    Column("", lambda each: each.effect, 15, from_width=70),
+    Column("to decide", lambda each: each.words, 20),
+    Column("", lambda each: each.effect, 15, from_width=100),
     Column("what it means", lambda each: each.meaning, 10, share=1),
     Column("code", lambda each: each.code or "", 24, from_width=120),
 )
@@ -72,7 +72,7 @@ class HomeScreen(ReviewScreen):
     )
     DEFAULT_CSS = """
     HomeScreen {
-        #summary { padding: 1 1 0 1; height: auto; }
+        #summary { padding: 0 1; height: auto; }
         AccountBars { margin-top: 1; }
         #next { padding: 1 1 1 1; height: auto; }
     }
@@ -83,8 +83,16 @@ class HomeScreen(ReviewScreen):
         Binding("a", "approve", "approve", tooltip="See and approve the rows that are ready"),
         Binding("P", "publish", "publish", tooltip="Publish what is approved into the practice's database"),
         Binding("l", "log", "log", tooltip="See everything that happened"),
+        Binding("q", "app.leave", "quit", tooltip="Leave; everything decided is kept"),
         Binding("u", "undo", "undo", show=False, tooltip="Take back your last decision"),
     ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._can_resume = False
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self._can_resume if action == "resume" else super().check_action(action, parameters)
 
     def body(self) -> ComposeResult:
         yield Static(Content("opening the staging file …"), id="summary")
@@ -122,10 +130,12 @@ class HomeScreen(ReviewScreen):
     def _next(self, status: Status) -> Content:
         lines = list(_blocked(status))
         left_off = self.review.memory.place(status.migration_id).finding
-        if left_off is not None and status.findings:
+        self._can_resume = left_off is not None and bool(status.findings)
+        if self._can_resume:
             lines.append(
                 Content.assemble(("c", "bold"), f" goes on where you left off, at finding {left_off:,}")
             )
+        self.refresh_bindings()
         return Content("\n").join(lines)
 
     def action_resume(self) -> None:

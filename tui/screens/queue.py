@@ -26,21 +26,19 @@ from tui.widgets.virtual_table import Column, VirtualTable
 from tui.words import code_words, column_name
 
 COLUMNS: Sequence[Column[QueueLine]] = (
-    Column("no.", lambda each: f"{each.finding.finding_id:,}", 7, right=True, name="number"),
-    Column("finding", lambda each: code_words(each.finding.code), 24, name="code"),
-    Column("row", lambda each: f"{each.finding.sheet} {each.finding.row_no:,}", 17, name="row"),
+    Column("no.", lambda each: f"{each.finding.finding_id:,}", 6, right=True, name="number"),
+    Column("finding", lambda each: code_words(each.finding.code), 20, share=1, name="code"),
+    Column("row", lambda each: f"{each.finding.sheet} {each.finding.row_no:,}", 16, name="row"),
     Column("column", lambda each: each.column, 18, from_width=110, name="column"),
     Column("value", lambda each: each.cell, 10, share=2, secret=True, name="alike"),
-    Column("whose", lambda each: each.person, 12, share=2, secret=True, name="patient"),
-    Column(
-        "fits",
-        lambda each: f"{each.suggestions:,}" if each.suggestions else "",
-        4,
-        right=True,
-        from_width=100,
-    ),
+    Column("whose", lambda each: each.person, 16, share=2, secret=True, name="patient"),
+    Column("fits", lambda each: _number(each.suggestions), 4, right=True, from_width=100),
     Column("asked", lambda each: each.assigned_to or "", 12, from_width=120),
 )
+
+
+def _number(count: int) -> str:
+    return f"{count:,}" if count else ""
 
 
 class QueueScreen(ReviewScreen):
@@ -57,7 +55,8 @@ class QueueScreen(ReviewScreen):
         #filter { height: 1; padding: 0 1; color: $foreground; }
         #search { display: none; height: 1; border: none; padding: 0 1; }
         #search.asked { display: block; }
-        #about { height: 3; padding: 0 1; background: $panel; color: $foreground; }
+        #about { height: 3; padding: 0 1; background: $panel; color: $foreground; text-wrap: nowrap;
+            text-overflow: ellipsis; }
     }
     """
     AUTO_FOCUS = "#queue"
@@ -66,8 +65,8 @@ class QueueScreen(ReviewScreen):
         Binding("f", "filter", "filter", tooltip="Filter by code, sheet, column, who was asked"),
         Binding("F", "no_filter", "no filter", show=False, tooltip="Show every open finding"),
         Binding("e", "patient", "patient", show=False, tooltip="Show all findings of this patient"),
-        Binding("o", "order", "sort", tooltip="Sort the queue"),
-        Binding("d", "decide", "decide marked", tooltip="Decide all marked findings alike"),
+        Binding("o", "order", "sort", show=False, tooltip="Sort the queue"),
+        Binding("d", "decide", "decide", tooltip="Decide all marked findings alike"),
         Binding("A", "mark_all", "mark all", show=False, tooltip="Mark all findings that the filter leaves"),
         Binding("M", "unmark", "unmark", show=False, tooltip="Take all marks away"),
         Binding("s", "skip", "skip", show=False, tooltip="Go on to the next finding"),
@@ -79,6 +78,7 @@ class QueueScreen(ReviewScreen):
         self._order = QueueOrder.NUMBER
         self._resume = resume
         self._queue: Queue | None = None
+        self._at: int | None = None
 
     def body(self) -> ComposeResult:
         yield Static(id="filter")
@@ -141,6 +141,7 @@ class QueueScreen(ReviewScreen):
     @on(VirtualTable.Moved)
     def _say_about(self) -> None:
         found = self.query_one(VirtualTable).line
+        self._at = found.finding.finding_id if isinstance(found, QueueLine) else self._at
         shown = _about(found, masked=self.review.masked) if isinstance(found, QueueLine) else Content("")
         self.query_one("#about", Static).update(shown)
 
@@ -164,12 +165,9 @@ class QueueScreen(ReviewScreen):
         self._keep_place()
 
     def _keep_place(self) -> None:
-        found, status = self.query_one(VirtualTable).line, self.review.status
-        if status and isinstance(found, QueueLine):
-            wanted = self._wanted
-            place = Place(
-                wanted.code, wanted.sheet, wanted.field, self._order.value, found.finding.finding_id
-            )
+        status, wanted = self.review.status, self._wanted
+        if status and self._at is not None:
+            place = Place(wanted.code, wanted.sheet, wanted.field, self._order.value, self._at)
             self.review.memory.keep_place(status.migration_id, place)
 
     def _narrow(self, change: Change) -> None:
@@ -275,18 +273,21 @@ class QueueScreen(ReviewScreen):
 
 
 def _about(found: QueueLine, *, masked: bool) -> Content:
-    """What the narrow table leaves out, of the finding under the cursor."""
+    """What the narrow table leaves out, of the finding under the cursor: three lines."""
     finding = found.finding
-    meaning = EXPLAINED[Code(finding.code)]
-    where = f"{line(found.file)} line {found.line:,}"
-    column = f", {column_name(finding.field, finding.sheet)}" if finding.field else ""
-    lines = [
-        Content.assemble((meaning, "bold"), column and (column, "bold")),
-        Content.assemble(
-            f"{where}: ", cell(found.cell, masked=masked) if found.cell is not None else "the whole row"
-        ),
-    ]
-    if found.assigned_to:
-        note = Content.assemble(" · ", cell(found.note, masked=masked)) if found.note else Content()
-        lines.append(Content.assemble((f"asked: {line(found.assigned_to)}", "italic"), note))
-    return Content("\n").join(each.first_line for each in lines)
+    column = f"{column_name(finding.field, finding.sheet)}: " if finding.field else ""
+    whose = Content.assemble(" · ", cell(found.person, masked=masked)) if found.person else Content()
+    value = cell(found.cell, masked=masked) if found.cell is not None else Content("")
+    note = Content.assemble(": ", cell(found.note, masked=masked)) if found.note else Content()
+    asked = (
+        Content.assemble((f"  asked {line(found.assigned_to)}", "italic"), note)
+        if found.assigned_to
+        else Content()
+    )
+    return Content("\n").join(
+        [
+            Content.assemble((f"{column}{EXPLAINED[Code(finding.code)]}", "bold")),
+            Content.assemble(f"{line(found.file)} line {found.line:,}", whose),
+            Content.assemble(value, asked),
+        ]
+    )

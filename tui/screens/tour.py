@@ -27,7 +27,7 @@ PAGES: tuple[tuple[str, str], ...] = (
     (
         "Home",
         """
-        The bars show how far each sheet is: published █, approved ▓, ready ▒. What is held ◆ has an open
+        The bars show how far each sheet is: published ■, approved ▣, ready □. What is held ◆ has an open
         finding; what waits ○ is fine itself, but its patient is not; what is rejected ✗ cannot go as it
         came; what is excluded – somebody left out.
 
@@ -110,7 +110,7 @@ class TourScreen(ModalScreen[None]):
             yield Static(id="title")
             yield Static(id="words")
             yield Static(id="dots")
-        yield Footer(compact=True)
+        yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         self._show()

@@ -50,7 +50,7 @@ class Column(Generic[Line]):
     name: str = ""
 
 
-class VirtualTable(ScrollView, Generic[Line], can_focus=True):
+class VirtualTable(ScrollView, Generic[Line], can_focus=True, inherit_bindings=False):
     """Lines with a cursor. key: what a line is marked by. marking: whether `space` marks."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -72,7 +72,7 @@ class VirtualTable(ScrollView, Generic[Line], can_focus=True):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "choose", "open"),
-        Binding("space", "mark", "mark"),
+        Binding("space", "mark", "mark", key_display="␣"),
         Binding("up,k", "by(-1)", "up", show=False),
         Binding("down,j", "by(1)", "down", show=False),
         Binding("pageup,ctrl+u", "page(-1)", "a page up", show=False),
@@ -160,7 +160,7 @@ class VirtualTable(ScrollView, Generic[Line], can_focus=True):
             await pages.fetch(missing)
         self._pages = pages
         self._empty = self._empty if empty is None else empty
-        self.virtual_size = Size(self.size.width, count + 1)
+        self.virtual_size = Size(self._room, count + 1)
         self.cursor = cursor
         self._bring_into_sight(middle=True)
         self.refresh()
@@ -183,6 +183,11 @@ class VirtualTable(ScrollView, Generic[Line], can_focus=True):
         self._bring_into_sight()
         self.post_message(self.Moved(self))
 
+    @property
+    def _room(self) -> int:
+        """Cells of a row: the scrollbar stands beside them."""
+        return self.scrollable_content_region.width
+
     def on_mount(self) -> None:
         super().on_mount()  # type: ignore[no-untyped-call]
         self.watch(self.app, "masked", self._hidden_or_shown, init=False)
@@ -191,11 +196,11 @@ class VirtualTable(ScrollView, Generic[Line], can_focus=True):
         self.refresh()
 
     def on_resize(self) -> None:
-        self.virtual_size = Size(self.size.width, self.count + 1)
+        self.virtual_size = Size(self._room, self.count + 1)
         self._bring_into_sight()
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self._room
         if y == 0:
             return self._header(width)
         if not self.count:
@@ -314,7 +319,7 @@ class VirtualTable(ScrollView, Generic[Line], can_focus=True):
 
     def _click_heading(self, x: int) -> None:
         at = _GUTTER
-        for each, room in self._laid_out(self.size.width):
+        for each, room in self._laid_out(self._room):
             if at <= x <= at + room and each.name:
                 self.post_message(self.Headed(self, each.name))
             at += room + 1
