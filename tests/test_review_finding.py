@@ -15,7 +15,7 @@ from stager.errors import UsageError
 from stager.event_log import EventLog
 from stager.ingest.grammar import Reason
 from stager.session.meanings import rule_words
-from stager.session.review_views import Candidate, FindingView, Likeness
+from stager.session.review_views import Candidate, FindingView, Likeness, QueueFilter
 from stager.sheets import SHEET, Code
 from stager.values import CHANGES, VERDICTS
 from tests.migration import Migration, allergy, nhs, note, patient
@@ -355,3 +355,28 @@ def test_what_is_linked_to_a_candidate_is_counted(practice: Migration) -> None:
                 for sheet in ("background", "notes", "medications")
             }
             assert each.rows == {sheet: count for sheet, count in told.items() if count}
+
+
+@pytest.mark.parametrize("place", ["", "1", "1:", ":1", "a:b", "1:2:3", "-1:2", "1:99999999999999"])
+def test_what_is_no_place_is_said_to_be_none(practice: Migration, place: str) -> None:
+    """Wherever a row is named."""
+    session = practice.session
+    for ask in (session.record, session.timeline):
+        with pytest.raises(UsageError, match="SOURCE:ROW"):
+            ask(place, "patients")
+    with pytest.raises(UsageError, match="SOURCE:ROW"):
+        session.queue(QueueFilter(patient=place))
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("23505 users_user_username_key", "the database gave the code 23505, about users_user_username_key"),
+        ("57014", "the database gave the code 57014"),
+        ("unwritable quantity", "the database's column quantity cannot hold the value"),
+    ],
+)
+def test_a_refusal_of_the_database_is_told(practice: Migration, rule: str, told: str) -> None:
+    """With its code and what it is about, and no value."""
+    finding = practice.findings()[0]
+    assert rule_words(Finding(**{**as_dict(finding), "code": "publish.refused", "rule": rule})) == told

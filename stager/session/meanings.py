@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from stager.decisions import Decision, Finding
 from stager.ingest.grammar import Reason
+from stager.publish.refusals import UNWRITABLE
 from stager.sheets import PATIENTS, Code
 from stager.values import VERDICTS
 
@@ -81,7 +82,7 @@ def rule_words(finding: Finding) -> str:
     if code in (Code.LINK_AMBIGUOUS, Code.LINK_CONFLICT):
         return _link_words(code, rule)
     if code is Code.PUBLISH_REFUSED:
-        return f"the database gave {rule}" if rule else "the database gave no reason"
+        return _refusal_words(rule)
     if (code, rule) in _RULES:
         return _RULES[code, rule]
     return VERDICTS[rule].about if rule in VERDICTS else rule
@@ -98,6 +99,14 @@ def key_name(key: str) -> str:
         return PATIENTS.column(key).name
     except KeyError:
         return key
+
+
+def _refusal_words(rule: str) -> str:
+    """An SQLSTATE with the constraint or column; or what stager found itself before it sent the row."""
+    why, _, what = rule.partition(" ")
+    if why == UNWRITABLE:
+        return f"the database's column {what} cannot hold the value"
+    return f"the database gave the code {why}" + (f", about {what}" if what else "")
 
 
 def _link_words(code: Code, key: str) -> str:

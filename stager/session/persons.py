@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 
 import polars as pl
 
+from stager.errors import UsageError
 from stager.records import rows_frame
 from stager.session.shown_cells import Cells, cells_of_rows
 from stager.sheets import PATIENTS
@@ -14,14 +16,18 @@ from stager.staging import Staging
 NAMING = ("legacy_id", "first_name", "last_name", "date_of_birth")
 """The fields that a person is called by."""
 
+_PLACE = re.compile(r"([0-9]{1,9}):([0-9]{1,9})")
+
 TENANT = "tenant:"
 """What the place of one of the tenant's own people begins with."""
 
 
 def split_place(place: str) -> tuple[int, int]:
-    """ "SOURCE:ROW" → source_id, row_no."""
-    source_id, _, row_no = place.partition(":")
-    return int(source_id), int(row_no)
+    """ "SOURCE:ROW" → source_id, row_no. UsageError for anything else."""
+    found = _PLACE.fullmatch(place)
+    if found is None:
+        raise UsageError("a row is named by SOURCE:ROW here", hint="stager rows shows the numbers")
+    return int(found[1]), int(found[2])
 
 
 def titles(staging: Staging, places: Collection[str], known: Cells) -> dict[str, str]:

@@ -146,7 +146,7 @@ class _Wanted:
     def _add_text(self, text: str | None) -> None:
         if not text:
             return
-        self._lent["text_row"] = self._rows_with(text.lower())
+        self._lent["text_row"] = self._rows_with(text)
         self._rest.append("(finding.source_id, finding.row_no) in (select (source_id, row_no) from text_row)")
 
     def _rows_with(self, text: str) -> pl.DataFrame:
@@ -157,7 +157,8 @@ class _Wanted:
         found = [self._staging.frame("corrections_with_text", text=text)]
         for sheet in SHEETS:
             contains = " or ".join(
-                f"contains(lower({sql.identifier(field)}), $text)" for field in (*sheet.fields, "extra")
+                f"contains(lower({sql.identifier(field)}), lower($text))"
+                for field in (*sheet.fields, "extra")
             )
             places = {"table": sheet.table, "contains": contains}
             found.append(self._staging.frame("rows_with_text", places, text=text))

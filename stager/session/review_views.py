@@ -67,7 +67,8 @@ class CellPair:
 
     came: as it stands in the file (None: no such column). corrected: a person's value in its place.
     made: as it would be published (None: empty, or not to be had from this cell). rules: what was changed,
-    in words. is_subject: the finding is about this cell. protected: it is sealed in the tenant's database.
+    in words. is_subject: the finding is about this cell. protected: it is sealed
+    in the tenant's database unless its profile says otherwise.
     """
 
     field: str

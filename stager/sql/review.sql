@@ -29,7 +29,7 @@ select decision.source_id, decision.row_no from decision
 join correction on correction.correction_id = decision.correction_id
     and correction.source_id = decision.source_id and correction.row_no = decision.row_no
 semi join row_meant on row_meant.source_id = decision.source_id and row_meant.row_no = decision.row_no
-where decision.undone_seq is null and contains(lower(correction.value), $text);
+where decision.undone_seq is null and contains(lower(correction.value), lower($text));
 
 -- name: assignments
 -- Whom the newest assignment of each finding names, and the note to it.
