@@ -1,0 +1,163 @@
+"""The review program driven by keys: nothing is done to it but what a person at a keyboard could do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from textual.pilot import Pilot
+
+from stager.session import Session, Settings
+from stager.session.review_views import FindingView
+from tui.app import ReviewApp
+from tui.screens.finding import FindingScreen
+from tui.told import Review
+
+Answer = TypeVar("Answer")
+Size = tuple[int, int]
+
+NARROW: Size = (80, 24)
+MIDDLE: Size = (120, 35)
+WIDE: Size = (160, 50)
+SIZES = (NARROW, MIDDLE, WIDE)
+
+_ROUNDS = 600
+"""Pauses until a key must have had its effect."""
+
+
+class Keys:
+    """A person at the keys. `pressed` counts them."""
+
+    def __init__(self, app: ReviewApp, pilot: Pilot[int | None]) -> None:
+        self.app = app
+        self.pilot = pilot
+        self.pressed = 0
+        self._under_way = 0
+        self._ask = app.desk.ask
+        app.desk.ask = self._counted  # type: ignore[method-assign,assignment]
+
+    async def _counted(self, work: Callable[[Session], Answer]) -> Answer:
+        self._under_way += 1
+        try:
+            return await self._ask(work)
+        finally:
+            self._under_way -= 1
+
+    async def press(self, *keys: str) -> None:
+        """Press keys, each when the one before has had its effect."""
+        for key in keys:
+            await self.pilot.press(key)
+            self.pressed += 1
+            await self.settled()
+
+    async def type(self, text: str) -> None:
+        """Type a text."""
+        names = {" ": "space", "@": "at", "-": "minus", ".": "full_stop", ":": "colon", "/": "slash"}
+        await self.pilot.press(*(names.get(char, char) for char in text))
+        self.pressed += len(text)
+        await self.settled()
+
+    async def settled(self) -> None:
+        """Until nothing is asked of the session any more, and what came of it is drawn."""
+        quiet = 0
+        for _ in range(_ROUNDS):
+            await self.pilot.pause()
+            quiet = 0 if self._under_way else quiet + 1
+            if quiet == 3:
+                return
+            if self._under_way:
+                await asyncio.sleep(0.005)
+        raise AssertionError("the program did not come to rest")
+
+    async def until(self, seen: Callable[[], bool]) -> None:
+        """Until something is so."""
+        for _ in range(_ROUNDS):
+            if seen():
+                await self.settled()
+                return
+            await asyncio.sleep(0.02)
+            await self.pilot.pause()
+        raise AssertionError("it did not come so far")
+
+    @property
+    def text(self) -> str:
+        """What the screen shows, line by line."""
+        return "\n".join(strip.text.rstrip() for strip in self.app.screen._compositor.render_strips())
+
+    @property
+    def words(self) -> str:
+        """What the screen shows, its words one space apart."""
+        return " ".join(self.text.split())
+
+    @property
+    def view(self) -> FindingView:
+        """The finding that is shown."""
+        assert isinstance(self.app.screen, FindingScreen)
+        assert self.app.screen.shown is not None
+        return self.app.screen.shown
+
+    @property
+    def number(self) -> int:
+        """The number of the finding that is shown."""
+        return self.view.line.finding.finding_id
+
+
+def review_app(settings: Settings, *, actor: str = "tester", read_only: bool = False) -> ReviewApp:
+    """The program on a staging file."""
+    from dataclasses import replace
+
+    def open_session(copy: bool, warn: Callable[[str], None]) -> Session:
+        return Session(replace(settings, read_only=copy, warn=warn))
+
+    environ = {"HOME": str(settings.cwd / "home"), "XDG_STATE_HOME": str(settings.cwd / "state")}
+    return ReviewApp(Review(open_session, actor, environ, read_only=read_only, tour=False, mask_after=0))
+
+
+def at_keys(
+    settings: Settings,
+    script: Callable[[Keys], Awaitable[Answer]],
+    *,
+    size: Size = MIDDLE,
+    **told: Any,
+) -> Answer:
+    """What a script at the keys gives, from the home screen on."""
+
+    async def run() -> Answer:
+        app = review_app(settings, **told)
+        async with app.run_test(size=size) as pilot:
+            keys = Keys(app, pilot)
+            await keys.until(lambda: app.status is not None)
+            answer = await script(keys)
+            await keys.settled()
+        if app.failure is not None:
+            raise app.failure
+        return answer
+
+    return asyncio.run(run())
+
+
+def on_findings(
+    settings: Settings,
+    numbers: list[int],
+    script: Callable[[Keys], Coroutine[Any, Any, Answer]],
+    *,
+    size: Size = MIDDLE,
+    **told: Any,
+) -> Answer:
+    """The same, beginning at the first of these findings."""
+
+    async def begun(keys: Keys) -> Answer:
+        keys.app.push_screen(FindingScreen(numbers))
+        await keys.settled()
+        return await script(keys)
+
+    return at_keys(settings, begun, size=size, **told)
+
+
+@contextmanager
+def reading(settings: Settings) -> Iterator[Session]:
+    """A session on the same file, when the program is closed."""
+    with Session(settings) as session:
+        yield session

@@ -1,0 +1,203 @@
+"""The whole review by keys alone, from the first finding to published; approving, rehearsing, stopping."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stager.session import Session, Settings
+from stager.session.review_views import EventFilter
+from stager.tenant.registry import Tenant
+from tests.cli_calls import Stager, caller, copied, stage_practice
+from tests.review_keys import NARROW, Keys, at_keys
+from tui.screens.finding import FindingScreen
+from tui.widgets.virtual_table import VirtualTable
+
+SLUG = "maple-surgery"
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return stage_practice(tmp_path_factory.mktemp("staged"))
+
+
+@pytest.fixture
+def stager(capsys: pytest.CaptureFixture[str]) -> Stager:
+    return caller(capsys)
+
+
+@pytest.fixture
+def place(staged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Tenant], Path]:
+    """Make a folder with the staged practice and a database of its own, and work in it."""
+
+    def make(name: str, tenant: Tenant) -> Path:
+        folder = tmp_path / name
+        copied(staged, monkeypatch, folder)
+        (folder / "tenants.toml").write_text(f"[tenants.{SLUG}]\ndsn = '{tenant.dsn}'\n", encoding="utf-8")
+        return folder
+
+    return make
+
+
+def settings_at(folder: Path) -> Settings:
+    """What a command that is called in that folder works with."""
+    environ = {
+        "HOME": str(folder),
+        "XDG_CONFIG_HOME": str(folder / "config"),
+        "XDG_STATE_HOME": str(folder / "state"),
+    }
+    return Settings(Path("staging.duckdb"), environ, folder)
+
+
+Calls = list[tuple[str, ...]]
+
+ONE_KEY = {"a": "--accept", "b": "--blank", "r": "--release", "K": "--keep-both"}
+
+
+BULK = {"row.malformed": "x", "value.missing": "x", "value.invalid": "x", "practitioner.unresolved": "r"}
+"""Codes that are decided for all their findings at once, and the key for it."""
+
+
+async def decide_bulk(keys: Keys, code: str, key: str) -> tuple[str, ...]:
+    """Decide all findings with that code as one, from the queue, with a reason."""
+    while code_at(keys) != code:
+        await keys.press("j")
+    await keys.press("enter", "A", "d", key, "w")
+    await keys.type("old")
+    await keys.press("enter", "y", "escape")
+    decision = "--exclude" if key == "x" else ONE_KEY[key]
+    return ("decide", "--code", code, decision, "--reason", "old", "--yes")
+
+
+def code_at(keys: Keys) -> str | None:
+    """The code of the line under the cursor of the home screen; None on that of all findings."""
+    found: str | None = keys.app.screen.query_one(VirtualTable).line.code
+    return found
+
+
+async def decide_all(keys: Keys, calls: Calls) -> None:
+    """Decide every finding of the list; what the command line would have been called with."""
+    while isinstance(keys.app.screen, FindingScreen) and keys.view.line.finding.state == "open":
+        before = keys.number
+        calls.append(await decide(keys))
+        if keys.number == before:
+            return
+
+
+async def decide(keys: Keys) -> tuple[str, ...]:
+    """Decide the finding that is shown, by the keys that the screen offers."""
+    view, number = keys.view, str(keys.number)
+    offered = {way.decision.value for way in view.ways}
+    for key, decision in (("a", "accept"), ("r", "release"), ("K", "keep_both"), ("b", "blank")):
+        if decision in offered:
+            await keys.press(key)
+            return ("decide", number, ONE_KEY[key])
+    fitting = [each for each in view.candidates if not each.veto]
+    if "link" in offered and fitting:
+        await keys.press(str(fitting[0].number), "enter")
+        return ("decide", number, "--link", named(fitting[0].place))
+    await keys.press("x", "y")
+    return ("decide", number, "--exclude")
+
+
+def named(place: str) -> str:
+    """A person as a command names them."""
+    return place if place.startswith("tenant:") else f"row:{place}"
+
+
+async def review_and_publish(keys: Keys, calls: Calls) -> str:
+    """The whole way by keys; what the last screen says."""
+    for code, key in BULK.items():
+        calls.append(await decide_bulk(keys, code, key))
+    while code_at(keys) is not None:
+        await keys.press("k")
+    await keys.press("enter", "enter")
+    first = keys.number
+    calls.append(await decide(keys))
+    await keys.press("u")
+    assert keys.number == first
+    calls.append(("undo",))
+    await keys.press("at")
+    await keys.type("lee")
+    await keys.press("enter")
+    await keys.type("is this one of ours")
+    await keys.press("enter")
+    calls.append(("assign", str(first), "--to", "lee", "--note", "is this one of ours"))
+    await decide_all(keys, calls)
+    await keys.press("escape", "escape", "a", "a")
+    await keys.type("looked at all")
+    await keys.press("enter")
+    calls.append(("approve", "--reason", "looked at all"))
+    await keys.press("P", "d")
+    assert "rolled back" in keys.words
+    await keys.press("P", "y")
+    calls.append(("publish", "-t", SLUG))
+    return keys.words
+
+
+def events_of(folder: Path) -> list[tuple[Any, ...]]:
+    """Every event but its moment, and what an event says of time or chance."""
+    with Session(settings_at(folder)) as session:
+        log = session.events(EventFilter())
+        lines = log.page(0, log.count)[::-1]
+    return [
+        (
+            each.event.kind,
+            each.event.actor,
+            each.sheet,
+            each.place,
+            each.finding_id,
+            settled(each.event.detail),
+        )
+        for each in lines
+    ]
+
+
+def settled(detail: dict[str, object]) -> str:
+    """A detail without what two runs never share: which database it is, digests under its key, the time."""
+    ours = {key: value for key, value in detail.items() if key not in ("control", "digest", "seconds")}
+    return json.dumps(ours, sort_keys=True)
+
+
+def test_a_review_by_keys_stands_in_the_log_as_the_commands_write_it(
+    place: Callable[[str, Tenant], Path], new_tenant: Callable[[str], Tenant], stager: Stager
+) -> None:
+    """From the first finding to published, by keys alone: the same events, states and plan as by commands."""
+    by_keys = place("keys", new_tenant("clinic"))
+    stager("reconcile", "--quiet", "-t", SLUG).done()
+    calls: Calls = []
+
+    async def script(keys: Keys) -> str:
+        return await review_and_publish(keys, calls)
+
+    words = at_keys(settings_at(by_keys), script, size=NARROW)
+    assert "Published to maple-surgery" in words
+    assert str(by_keys / "report.html") in words.replace(" ", "")
+    assert (by_keys / "report.html").exists()
+
+    by_commands = place("commands", new_tenant("clinic"))
+    stager("reconcile", "--quiet", "-t", SLUG).done()
+    for call in calls:
+        if call == ("undo",):
+            call = ("undo", str(last_decision(by_commands)))
+        stager(*call, "--quiet").done()
+
+    assert events_of(by_keys) == events_of(by_commands)
+    assert states_of(by_keys) == states_of(by_commands)
+
+
+def last_decision(folder: Path) -> int:
+    with Session(settings_at(folder)) as session:
+        last = session.last_decision("tester")
+    assert last is not None
+    return last.seq
+
+
+def states_of(folder: Path) -> list[Any]:
+    """Every row as it stands, and the plan's hash."""
+    with Session(settings_at(folder)) as session:
+        return [*session.rows(), session.plan_hash()]
