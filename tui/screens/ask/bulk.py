@@ -48,7 +48,7 @@ class Set:
 
     @property
     def words(self) -> str:
-        """What they are, without a value: "214 findings: 200 word not in the list, 14 …"."""
+        """What they are, without a value: "214 findings: 200 word not listed, 14 …"."""
         kinds = Counter((finding.code, finding.sheet) for finding in self.findings)
         told = ", ".join(
             f"{count:,} {code_words(code)} in {sheet}" for (code, sheet), count in kinds.most_common(4)
