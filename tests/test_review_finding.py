@@ -380,3 +380,17 @@ def test_a_refusal_of_the_database_is_told(practice: Migration, rule: str, told:
     """With its code and what it is about, and no value."""
     finding = practice.findings()[0]
     assert rule_words(Finding(**{**as_dict(finding), "code": "publish.refused", "rule": rule})) == told
+
+
+def test_a_column_is_looked_at_anew_when_a_file_has_come(tmp_path: Path) -> None:
+    """What a screen shows of it is never of before."""
+    migration = Migration(tmp_path / "m").take(patients=[patient("P1", gender="Q")])
+    (finding,) = migration.findings("value.unknown")
+    before = migration.session.finding_view(finding.finding_id).look
+    migration.take(patients=[patient("P2", gender="Q"), patient("P3")])
+    after = migration.session.finding_view(finding.finding_id).look
+    migration.close()
+    assert before is not None
+    assert after is not None
+    assert (before.values, before.blank) == ((("Q", 1),), 0)
+    assert (after.values, after.blank) == ((("Q", 2),), 1)

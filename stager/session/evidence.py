@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from stager import sql
 from stager.decisions import BlindIndex, Decision, Finding, fitting
-from stager.records import rules_of
 from stager.session import reading
 from stager.session.candidates import candidates, places_of
 from stager.session.cells import record
+from stager.session.looks import Looks
 from stager.session.meanings import rule_words, way_words
 from stager.session.queue import Queue, lines
 from stager.session.reading import Filter
 from stager.session.review_views import (
-    ColumnLook,
     FindingView,
     QueueFilter,
     QueueLine,
@@ -20,14 +18,13 @@ from stager.session.review_views import (
     Record,
     Way,
 )
-from stager.sheets import EXPLAINED, PATIENTS, SHEET, Code, Kind
+from stager.sheets import EXPLAINED, PATIENTS, Code
 from stager.staging import Staging
 
 MOST_HELD = 200
 """Findings of the same person or row that are shown beside one, at most."""
 
 MOST_RELATED = 9
-_MOST_VALUES = 12
 NEEDS = {Decision.LINK: "person", Decision.MERGE: "person", Decision.CORRECT: "value"}
 _SHOWN_BESIDE = frozenset(
     {
@@ -41,7 +38,7 @@ _SHOWN_BESIDE = frozenset(
 """Codes whose other rows are shown as records; those of a link are its candidates."""
 
 
-def view(staging: Staging, finding_id: int, index: BlindIndex | None) -> FindingView:
+def view(staging: Staging, finding_id: int, index: BlindIndex | None, looks: Looks) -> FindingView:
     """See `Session.finding_view`. index: the tenant's blind index, for the veto on its own people."""
     (finding,) = reading.findings(staging, Filter(ids=(finding_id,), state=None))
     (line,) = lines(staging, [finding_id])
@@ -56,7 +53,7 @@ def view(staging: Staging, finding_id: int, index: BlindIndex | None) -> Finding
         alike=reading.count_alike(staging, finding),
         candidates=candidates(staging, finding, own, index),
         related=_related(staging, finding),
-        look=_look(staging, finding),
+        look=looks.of(staging, finding),
         held=_held(staging, finding, person),
         person=person,
         assigned_to=line.assigned_to,
@@ -91,25 +88,3 @@ def _held(staging: Staging, finding: Finding, person: str | None) -> tuple[Queue
     wanted = QueueFilter(patient=person) if person else QueueFilter(row=_place(finding))
     numbers = Queue(staging, wanted, QueueOrder.NUMBER).numbers(0, MOST_HELD + 1)
     return tuple(lines(staging, [each for each in numbers if each != finding.finding_id][:MOST_HELD]))
-
-
-def _look(staging: Staging, finding: Finding) -> ColumnLook | None:
-    """The whole column, for findings about a value; a narrative has no two values alike."""
-    if finding.field is None:
-        return None
-    sheet = SHEET[finding.sheet]
-    column = sheet.column(finding.field)
-    if column.kind is Kind.NARRATIVE:
-        return None
-    places = {"table": sheet.table, "field": sql.identifier(column.field)}
-    staging.run("count_values", places)
-    filled, rows, distinct = staging.rows("look_of_column")[0]
-    roles = rules_of(staging, finding.source_id).roles if column.field == "role" else ()
-    return ColumnLook(
-        column=column.name,
-        filled=filled,
-        blank=rows - filled,
-        distinct=distinct,
-        values=tuple(staging.rows("values_of_column", most=_MOST_VALUES)),
-        allowed=(*column.vocabulary, *roles),
-    )

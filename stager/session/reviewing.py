@@ -43,7 +43,8 @@ class Reviewing:
         """A finding with everything that a person needs to decide it. UsageError where there is none."""
         workspace = self._open()
         known = linking.standing_snapshot(workspace.staging)
-        return evidence.view(workspace.staging, finding_id, self._when_asked(workspace) if known else None)
+        index = self._when_asked(workspace) if known else None
+        return evidence.view(workspace.staging, finding_id, index, workspace.looks)
 
     def alike(self, finding_id: int) -> list[Finding]:
         """The open findings that have the very same problem, this one included."""

@@ -17,6 +17,7 @@ from stager.errors import IntegrityFailed, KeyUnavailable, UsageError
 from stager.event_log import EventLog, last_seal
 from stager.projections import catch_up, fold, standing
 from stager.session.looking import Copy, refuse_writing
+from stager.session.looks import Looks
 from stager.session.settings import Settings
 from stager.staging import DEFAULT_MEMORY, Staging, check_there
 
@@ -44,6 +45,7 @@ class Workspace:
     ) -> None:
         self.settings = settings
         self._copy = copy
+        self.looks = Looks()
         self.staging = staging
         self.keys = keys
         migration = staging.migration_id
