@@ -149,8 +149,8 @@ def _require_valid(staging: Staging, findings: Sequence[Finding], value: str | N
             )
     for sheet, field in sorted({(each.sheet, each.field or "") for each in findings}):
         alike = {each.place: each for each in findings if (each.sheet, each.field) == (sheet, field)}
-        with staging.lent(corrected_row=rows_frame(alike)):
-            for part in slices(staging, SHEET[sheet], fields=[field], among="corrected_row"):
+        with staging.lent(row_to_correct=rows_frame(alike)):
+            for part in slices(staging, SHEET[sheet], fields=[field], among="row_to_correct"):
                 issues = part.with_value(field, value or "").normalised([field]).issues
                 for source_id, row_no, rule in issues.select("source_id", "row_no", "rule").iter_rows():
                     raise misfit(

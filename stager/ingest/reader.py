@@ -27,7 +27,7 @@ from stager.sheets import Kind, Sheet
 
 __all__ = ["Block", "ReadOptions", "Source", "open_source"]
 
-BLOCK_BYTES = 16 << 20
+BLOCK_BYTES = 4 << 20
 DELIMITERS = (",", ";", "\t", "|")
 _NAMED_DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 

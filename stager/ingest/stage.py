@@ -24,6 +24,12 @@ from stager.values import RULES_VERSION, Normalised, Rules, normalise
 Progress = Callable[[str, int, int | None], None]
 """Called with what is being done, how many bytes of how many are behind it."""
 
+GATHERED_ROWS = 300_000
+"""Rows that go into a table at once: with a row group and more for each thread, DuckDB compresses them and
+writes them out as they come, and needs no memory for them until the commit."""
+GATHERED_BYTES = 48 << 20
+"""Bytes of the file beyond which rows are not gathered any further."""
+
 _REJECTING = sorted(code.value for code in REJECTING)
 _ISSUES = {
     "source_id": pl.Int32,
@@ -68,9 +74,12 @@ class _Read:
 class _Ready:
     """A block made ready to be written: frames as their tables take them, the block's bytes compressed."""
 
-    read: _Read
+    byte_start: int
+    byte_len: int
     rows: pl.DataFrame
+    spans: pl.DataFrame
     issues: pl.DataFrame
+    changes: pl.DataFrame
     leaf: bytes
     data: bytes
 
@@ -79,7 +88,7 @@ def account_for(source: Source, rules: Rules, *, progress: Progress) -> SourceAc
     """The account that staging this file would give; writes nothing."""
     account = SourceAccount(source)
     for read in _read(source, 0, rules, progress):
-        _count(account, read)
+        _count(account, read.cells.height, read.block.byte_len, read.block.spans, read.found)
     return account
 
 
@@ -99,12 +108,16 @@ def stage(
     account = SourceAccount(source, source_id=staging.one("next_source"))
     _start(staging)
     tree, places = Tree(), PlacesDigest()
-    blocks = _read(source, account.source_id or 0, rules, progress)
-    for block_no, ready in enumerate(ahead(_made_ready(blocks, source.sheet, fingerprinter))):
-        _count(account, ready.read)
-        tree.append(ready.leaf)
-        places.add(ready.rows, ready.read.block.spans)
-        _write_block(staging, source.sheet, account.source_id or 0, block_no, ready)
+    blocks = _made_ready(
+        _read(source, account.source_id or 0, rules, progress), source.sheet, fingerprinter, account
+    )
+    block_no = 0
+    for gathered in _gathered(ahead(blocks)):
+        for ready in gathered:
+            tree.append(ready.leaf)
+            places.add(ready.rows, ready.spans)
+        _write_blocks(staging, source.sheet, account.source_id or 0, block_no, gathered)
+        block_no += len(gathered)
     bound = {
         "content_root": tree.root().hex(),
         "places": places.hexdigest(),
@@ -125,20 +138,18 @@ def _read(source: Source, source_id: int, rules: Rules, progress: Progress) -> I
         progress(source.file_name, block.byte_start + block.byte_len, source.size)
 
 
-def _count(account: SourceAccount, read: _Read) -> None:
-    spans = read.block.spans
-    account.rows += read.cells.height
-    account.malformed += spans.filter(pl.col("kind") == "malformed").height
-    account.blank += spans.filter(pl.col("kind") == "blank").height
-    account.bytes += read.block.byte_len
-    issues = read.found.issues
-    bad = issues.filter(pl.col("code").is_in(_REJECTING))["row_no"].unique()
-    account.rejected += bad.len()
-    account.held += issues.filter(~pl.col("row_no").is_in(bad.implode()))["row_no"].n_unique()
-    for found in (issues, read.found.changes):
-        for code, count in found.group_by("code").len().iter_rows():
-            account.codes[code] = account.codes.get(code, 0) + count
+def _count(account: SourceAccount, rows: int, size: int, spans: pl.DataFrame, found: Normalised) -> None:
     malformed = spans.filter(pl.col("kind") == "malformed").height
+    account.rows += rows
+    account.malformed += malformed
+    account.blank += spans.filter(pl.col("kind") == "blank").height
+    account.bytes += size
+    bad = found.issues.filter(pl.col("code").is_in(_REJECTING))["row_no"].unique()
+    account.rejected += bad.len()
+    account.held += found.issues.filter(~pl.col("row_no").is_in(bad.implode()))["row_no"].n_unique()
+    for frame in (found.issues, found.changes):
+        for code, count in frame.group_by("code").len().iter_rows():
+            account.codes[code] = account.codes.get(code, 0) + count
     if malformed:
         code = Code.ROW_MALFORMED.value
         account.codes[code] = account.codes.get(code, 0) + malformed
@@ -149,45 +160,63 @@ def _start(staging: Staging) -> None:
     staging.run("start_changes")
 
 
-def _made_ready(blocks: Iterator[_Read], sheet: Sheet, fingerprinter: Fingerprinter) -> Iterator[_Ready]:
+def _made_ready(
+    blocks: Iterator[_Read], sheet: Sheet, fingerprinter: Fingerprinter, account: SourceAccount
+) -> Iterator[_Ready]:
     for read in blocks:
+        block = read.block
+        _count(account, read.cells.height, block.byte_len, block.spans, read.found)
         yield _Ready(
-            read=read,
+            byte_start=block.byte_start,
+            byte_len=block.byte_len,
             rows=read.cells.with_columns(fingerprint=fingerprints(sheet, read.cells, fingerprinter)),
+            spans=block.spans.with_columns(source_id=pl.lit(account.source_id, dtype=pl.Int32)),
             issues=_with_subjects(read, fingerprinter),
-            leaf=leaf_hash(read.block.data),
-            data=pa.Codec("zstd", 1).compress(read.block.data, asbytes=True),
+            changes=read.found.changes,
+            leaf=leaf_hash(block.data),
+            data=pa.Codec("zstd", 1).compress(block.data, asbytes=True),
         )
 
 
-def _write_block(staging: Staging, sheet: Sheet, source_id: int, block_no: int, ready: _Ready) -> None:
-    block = ready.read.block
-    filled = {
-        "add_rows": (
-            "block_cells",
-            ready.rows,
-            {"table": sheet.table, "fields": sql.identifiers(sheet.fields)},
-        ),
-        "add_spans": (
-            "block_spans",
-            block.spans.with_columns(source_id=pl.lit(source_id, dtype=pl.Int32)),
-            {},
-        ),
-        "add_issues": ("block_issues", ready.issues, {}),
-        "add_changes": ("block_changes", ready.read.found.changes, {}),
+def _gathered(blocks: Iterator[_Ready]) -> Iterator[list[_Ready]]:
+    """Blocks by so many as are written at once."""
+    held: list[_Ready] = []
+    for ready in blocks:
+        held.append(ready)
+        if (
+            sum(each.rows.height for each in held) >= GATHERED_ROWS
+            or sum(each.byte_len for each in held) >= GATHERED_BYTES
+        ):
+            yield held
+            held = []
+    if held:
+        yield held
+
+
+def _write_blocks(
+    staging: Staging, sheet: Sheet, source_id: int, first_block: int, gathered: list[_Ready]
+) -> None:
+    places = {"table": sheet.table, "fields": sql.identifiers(sheet.fields)}
+    filled: dict[str, tuple[str, list[pl.DataFrame], dict[str, str]]] = {
+        "add_rows": ("block_cells", [each.rows for each in gathered], places),
+        "add_spans": ("block_spans", [each.spans for each in gathered], {}),
+        "add_issues": ("block_issues", [each.issues for each in gathered], {}),
+        "add_changes": ("block_changes", [each.changes for each in gathered], {}),
     }
-    for step, (name, frame, places) in filled.items():
+    for step, (name, frames, named) in filled.items():
+        frame = pl.concat(frames, rechunk=False)
         if frame.height:
             with staging.lent(**{name: frame}):
-                staging.run(step, places)
-    staging.run(
-        "add_block",
-        source_id=source_id,
-        block_no=block_no,
-        byte_start=block.byte_start,
-        byte_len=block.byte_len,
-        data=ready.data,
-    )
+                staging.run(step, named)
+    for block_no, each in enumerate(gathered, first_block):
+        staging.run(
+            "add_block",
+            source_id=source_id,
+            block_no=block_no,
+            byte_start=each.byte_start,
+            byte_len=each.byte_len,
+            data=each.data,
+        )
 
 
 def fingerprints(sheet: Sheet, cells: pl.DataFrame, fingerprinter: Fingerprinter) -> pl.Series:

@@ -27,8 +27,9 @@ from event
 where seq > $after and kind in ('migration.bound', 'migration.marked_synthetic');
 
 -- name: fold_new_rows
+-- Each in the state that most of its kind will have, so that few are changed once more.
 insert into row_state (sheet, source_id, row_no, state)
-select sheet, source_id, row_no, 'ready'
+select sheet, source_id, row_no, case when sheet = 'patients' then 'ready' else 'waiting' end
 from event
 where seq > $after and kind in ('row.accepted', 'row.rejected')
 order by source_id, row_no;
@@ -268,34 +269,41 @@ left join (
 ) as excluded on excluded.source_id = affected.source_id and excluded.row_no = affected.row_no;
 
 -- name: fold_people_states
-update row_state set state = case
-    when chunk_seq is not null then 'published'
-    when own <> 'clear' then own
-    when approval_seq is not null then 'approved'
-    else 'ready' end
-from own_state
-where own_state.source_id = row_state.source_id and own_state.row_no = row_state.row_no and sheet = 'patients';
+update row_state set state = fresh.state
+from (
+    select own_state.source_id, own_state.row_no, case
+        when chunk_seq is not null then 'published'
+        when own <> 'clear' then own
+        when approval_seq is not null then 'approved'
+        else 'ready' end as state
+    from own_state
+    join row_state as same on same.source_id = own_state.source_id and same.row_no = own_state.row_no
+    where sheet = 'patients'
+) as fresh
+where fresh.source_id = row_state.source_id and fresh.row_no = row_state.row_no and fresh.state <> row_state.state;
 
 -- name: fold_other_states
 -- A row waits while it has no patient, or while its patient or practitioner is not fit to be published.
-update row_state set state = case
-    when row_state.chunk_seq is not null then 'published'
-    when own_state.own <> 'clear' then own_state.own
-    when row_state.patient_source is null and row_state.patient_person is null then 'waiting'
-    when unfit.patient or unfit.practitioner then 'waiting'
-    when row_state.approval_seq is not null then 'approved'
-    else 'ready' end
-from own_state
-join row_state as same on same.source_id = own_state.source_id and same.row_no = own_state.row_no
-left join (select source_id, row_no, state from row_state where sheet = 'patients'
-           and state in ('held', 'rejected', 'excluded')) as patient
-    on patient.source_id = same.patient_source and patient.row_no = same.patient_row
-left join (select source_id, row_no, state from row_state where sheet = 'patients'
-           and state in ('held', 'rejected', 'excluded')) as practitioner
-    on practitioner.source_id = same.practitioner_source and practitioner.row_no = same.practitioner_row
-cross join lateral (select patient.state is not null as patient, practitioner.state is not null as practitioner) as unfit
-where own_state.source_id = row_state.source_id and own_state.row_no = row_state.row_no
-    and row_state.sheet <> 'patients';
+update row_state set state = fresh.state
+from (
+    select own_state.source_id, own_state.row_no, case
+        when same.chunk_seq is not null then 'published'
+        when own_state.own <> 'clear' then own_state.own
+        when same.patient_source is null and same.patient_person is null then 'waiting'
+        when patient.row_no is not null or practitioner.row_no is not null then 'waiting'
+        when same.approval_seq is not null then 'approved'
+        else 'ready' end as state
+    from own_state
+    join row_state as same on same.source_id = own_state.source_id and same.row_no = own_state.row_no
+    left join (select source_id, row_no from row_state where sheet = 'patients'
+               and state in ('held', 'rejected', 'excluded')) as patient
+        on patient.source_id = same.patient_source and patient.row_no = same.patient_row
+    left join (select source_id, row_no from row_state where sheet = 'patients'
+               and state in ('held', 'rejected', 'excluded')) as practitioner
+        on practitioner.source_id = same.practitioner_source and practitioner.row_no = same.practitioner_row
+    where same.sheet <> 'patients'
+) as fresh
+where fresh.source_id = row_state.source_id and fresh.row_no = row_state.row_no and fresh.state <> row_state.state;
 
 -- name: count_relinked
 select count(*) from relinked;

@@ -315,19 +315,24 @@ create or replace temp table scope_of_sheet as
 select source_id, row_no from scope where sheet = $sheet and state not in ('rejected', 'excluded');
 
 -- name: want_repeats
--- The same record again in the same sheet: every one after the first.
+-- The same record again in the same sheet: every one after the first. Only what is there twice is put in order.
+with twice as (
+    select fingerprint from {table} as cells
+    where $whole or fingerprint in (
+        select fingerprint from {table} as touched semi join dirty
+            on dirty.source_id = touched.source_id and dirty.row_no = touched.row_no)
+    group by fingerprint having count(*) > 1
+)
 select $sheet, source_id, row_no, 'row.repeated', null, 'fingerprint', true, first_place, first_place, null
 from (
     select cells.source_id, cells.row_no,
         first_value(cells.source_id || ':' || cells.row_no)
-            over (partition by fingerprint order by cells.source_id, cells.row_no) as first_place,
-        row_number() over (partition by fingerprint order by cells.source_id, cells.row_no) as nth
+            over (partition by cells.fingerprint order by cells.source_id, cells.row_no) as first_place,
+        row_number() over (partition by cells.fingerprint order by cells.source_id, cells.row_no) as nth
     from {table} as cells
+    join twice on twice.fingerprint = cells.fingerprint
     join row_state on row_state.source_id = cells.source_id and row_state.row_no = cells.row_no
         and row_state.state not in ('rejected', 'excluded')
-    where $whole or fingerprint in (
-        select fingerprint from {table} as touched semi join dirty
-            on dirty.source_id = touched.source_id and dirty.row_no = touched.row_no)
 )
 where nth > 1;
 
