@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from stager import sql
 from stager.crypto.fingerprint import Fingerprinter
-from stager.crypto.merkle import Tree, leaf_hash
+from stager.crypto.merkle import Tree, leaf_hashes
 from stager.event_log import EventLog
 from stager.ingest.ahead import ahead
 from stager.ingest.places import PlacesDigest
@@ -29,6 +29,9 @@ GATHERED_ROWS = 300_000
 writes them out as they come, and needs no memory for them until the commit."""
 GATHERED_BYTES = 48 << 20
 """Bytes of the file beyond which rows are not gathered any further."""
+KEPT_BYTES = 64 << 10
+"""Bytes of the file that are kept as one block. DuckDB holds a whole row group's blocks in memory when it
+commits, and to show one record its block is unpacked: small is better."""
 
 _REJECTING = sorted(code.value for code in REJECTING)
 _ISSUES = {
@@ -39,6 +42,13 @@ _ISSUES = {
     "rule": pl.String,
     "standing": pl.Boolean,
     "subject": pl.Binary,
+}
+_KEPT = {
+    "source_id": pl.Int32,
+    "block_no": pl.Int32,
+    "byte_start": pl.Int64,
+    "byte_len": pl.Int64,
+    "data": pl.Binary,
 }
 
 
@@ -72,16 +82,18 @@ class _Read:
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """A block made ready to be written: frames as their tables take them, the block's bytes compressed."""
+    """A stretch of the file made ready to be written: frames as their tables take them.
 
-    byte_start: int
+    kept: its bytes in compressed blocks. leaves: the hashes of these blocks, one after another.
+    """
+
     byte_len: int
     rows: pl.DataFrame
     spans: pl.DataFrame
     issues: pl.DataFrame
     changes: pl.DataFrame
-    leaf: bytes
-    data: bytes
+    kept: pl.DataFrame
+    leaves: bytes
 
 
 def account_for(source: Source, rules: Rules, *, progress: Progress) -> SourceAccount:
@@ -111,13 +123,11 @@ def stage(
     blocks = _made_ready(
         _read(source, account.source_id or 0, rules, progress), source.sheet, fingerprinter, account
     )
-    block_no = 0
     for gathered in _gathered(ahead(blocks)):
         for ready in gathered:
-            tree.append(ready.leaf)
+            tree.extend(ready.leaves)
             places.add(ready.rows, ready.spans)
-        _write_blocks(staging, source.sheet, account.source_id or 0, block_no, gathered)
-        block_no += len(gathered)
+        _write(staging, source.sheet, gathered)
     bound = {
         "content_root": tree.root().hex(),
         "places": places.hexdigest(),
@@ -163,19 +173,36 @@ def _start(staging: Staging) -> None:
 def _made_ready(
     blocks: Iterator[_Read], sheet: Sheet, fingerprinter: Fingerprinter, account: SourceAccount
 ) -> Iterator[_Ready]:
+    block_no = 0
     for read in blocks:
         block = read.block
         _count(account, read.cells.height, block.byte_len, block.spans, read.found)
+        kept, leaves = _kept(block, account.source_id or 0, block_no)
+        block_no += kept.height
         yield _Ready(
-            byte_start=block.byte_start,
             byte_len=block.byte_len,
             rows=read.cells.with_columns(fingerprint=fingerprints(sheet, read.cells, fingerprinter)),
             spans=block.spans.with_columns(source_id=pl.lit(account.source_id, dtype=pl.Int32)),
             issues=_with_subjects(read, fingerprinter),
             changes=read.found.changes,
-            leaf=leaf_hash(block.data),
-            data=pa.Codec("zstd", 1).compress(block.data, asbytes=True),
+            kept=kept,
+            leaves=leaves,
         )
+
+
+def _kept(block: Block, source_id: int, first: int) -> tuple[pl.DataFrame, bytes]:
+    """The stretch's bytes as numbered, compressed blocks, and the hashes of these."""
+    pieces = [block.data[at : at + KEPT_BYTES] for at in range(0, block.byte_len, KEPT_BYTES)]
+    codec = pa.Codec("zstd", 1)
+    columns = {
+        "source_id": [source_id] * len(pieces),
+        "block_no": range(first, first + len(pieces)),
+        "byte_start": range(block.byte_start, block.byte_start + block.byte_len, KEPT_BYTES),
+        "byte_len": [len(piece) for piece in pieces],
+        "data": [codec.compress(piece, asbytes=True) for piece in pieces],
+    }
+    frame = pl.DataFrame(columns, schema=_KEPT)
+    return frame, leaf_hashes(pieces)
 
 
 def _gathered(blocks: Iterator[_Ready]) -> Iterator[list[_Ready]]:
@@ -193,30 +220,20 @@ def _gathered(blocks: Iterator[_Ready]) -> Iterator[list[_Ready]]:
         yield held
 
 
-def _write_blocks(
-    staging: Staging, sheet: Sheet, source_id: int, first_block: int, gathered: list[_Ready]
-) -> None:
+def _write(staging: Staging, sheet: Sheet, gathered: list[_Ready]) -> None:
     places = {"table": sheet.table, "fields": sql.identifiers(sheet.fields)}
     filled: dict[str, tuple[str, list[pl.DataFrame], dict[str, str]]] = {
-        "add_rows": ("block_cells", [each.rows for each in gathered], places),
-        "add_spans": ("block_spans", [each.spans for each in gathered], {}),
-        "add_issues": ("block_issues", [each.issues for each in gathered], {}),
-        "add_changes": ("block_changes", [each.changes for each in gathered], {}),
+        "add_rows": ("gathered_rows", [each.rows for each in gathered], places),
+        "add_spans": ("gathered_spans", [each.spans for each in gathered], {}),
+        "add_issues": ("gathered_issues", [each.issues for each in gathered], {}),
+        "add_changes": ("gathered_changes", [each.changes for each in gathered], {}),
+        "add_blocks": ("gathered_blocks", [each.kept for each in gathered], {}),
     }
     for step, (name, frames, named) in filled.items():
         frame = pl.concat(frames, rechunk=False)
         if frame.height:
             with staging.lent(**{name: frame}):
                 staging.run(step, named)
-    for block_no, each in enumerate(gathered, first_block):
-        staging.run(
-            "add_block",
-            source_id=source_id,
-            block_no=block_no,
-            byte_start=each.byte_start,
-            byte_len=each.byte_len,
-            data=each.data,
-        )
 
 
 def fingerprints(sheet: Sheet, cells: pl.DataFrame, fingerprinter: Fingerprinter) -> pl.Series:

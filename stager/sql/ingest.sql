@@ -11,16 +11,16 @@ insert into source values (
     $source_id, $sheet, $file_name, $sha256, $size, $encoding, $confidence, $evidence, $delimiter, $newline,
     $columns, $mapping, $rules, $content_root);
 
--- name: add_block
-insert into source_block values ($source_id, $block_no, $byte_start, $byte_len, $data);
+-- name: add_blocks
+insert into source_block select source_id, block_no, byte_start, byte_len, data from gathered_blocks;
 
 -- name: add_rows
 insert into {table} (source_id, row_no, line, byte_start, byte_len, fingerprint, {fields}, extra)
-select source_id, row_no, line, byte_start, byte_len, fingerprint, {fields}, extra from block_cells;
+select source_id, row_no, line, byte_start, byte_len, fingerprint, {fields}, extra from gathered_rows;
 
 -- name: add_spans
 insert into span (source_id, row_no, line, line_count, byte_start, byte_len, kind, reason)
-select source_id, row_no, line, line_count, byte_start, byte_len, kind, reason from block_spans;
+select source_id, row_no, line, line_count, byte_start, byte_len, kind, reason from gathered_spans;
 
 -- name: start_issues
 create or replace temp table new_issue (
@@ -30,10 +30,10 @@ create or replace temp table new_issue (
 create or replace temp table new_change (source_id integer, row_no integer, field varchar, code varchar, rule varchar);
 
 -- name: add_issues
-insert into new_issue select source_id, row_no, field, code, rule, standing, subject from block_issues;
+insert into new_issue select source_id, row_no, field, code, rule, standing, subject from gathered_issues;
 
 -- name: add_changes
-insert into new_change select source_id, row_no, field, code, rule from block_changes;
+insert into new_change select source_id, row_no, field, code, rule from gathered_changes;
 
 -- name: find_accepted_rows
 create or replace temp table accepted_row as

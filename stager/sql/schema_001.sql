@@ -27,7 +27,7 @@ create table source_block (
     block_no integer not null,
     byte_start bigint not null,
     byte_len bigint not null,
-    data blob not null             -- zstd
+    data blob not null using compression uncompressed -- zstd already
 );
 
 -- The parts of a file that are no readable record: byte order mark, header, blank lines, malformed

@@ -23,8 +23,9 @@ from source order by source_id;
 -- name: blocks_of_source
 select block_no, byte_start, byte_len from source_block where source_id = $source_id order by block_no;
 
--- name: one_block
-select data from source_block where source_id = $source_id and block_no = $block_no;
+-- name: data_of_blocks
+select block_no, byte_len, data from source_block
+where source_id = $source_id and block_no >= $first and block_no < $first + $count order by block_no;
 
 -- name: last_kept_row
 select coalesce(max(row_no), 0) from {table} where source_id = $source_id;

@@ -30,7 +30,7 @@ from stager.errors import IntegrityFailed, StagingUnavailable
 from stager.sheets import SHEETS
 from stager.staging.opening import asked, attach, check_place, check_there, own_files, spill_folder
 
-DEFAULT_MEMORY = "384MiB"
+DEFAULT_MEMORY = "320MiB"
 Places: TypeAlias = Mapping[str, str] | None
 """What a statement's `{places}` are filled with: identifiers composed by `stager.sql`."""
 
@@ -40,13 +40,20 @@ _ROW_GROUP = 122_880
 
 
 class _Lent:
-    """Stands behind a lent name: DuckDB asks it for its frame whenever a statement reads that name."""
+    """Stands behind a lent name and gives its frame whenever a statement reads that name, while it is lent.
 
-    frame: pl.DataFrame | pa.Table | None = None
+    DuckDB keeps what was registered in a transaction until its end: this, and not the frame.
+    """
+
+    def __init__(self, frame: pl.DataFrame | pa.Table) -> None:
+        # As large strings: string views have no kernels for the filters that DuckDB hands to Arrow.
+        self._table = frame.to_arrow() if isinstance(frame, pl.DataFrame) else frame
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        assert self.frame is not None, "a frame was read that is not lent any more"
-        return self.frame.__arrow_c_stream__(requested_schema)
+        return self._table.__arrow_c_stream__(requested_schema)
+
+    def end(self) -> None:
+        self._table = None
 
 
 class Staging:
@@ -56,7 +63,6 @@ class Staging:
         self._connection = connection
         self.path = path
         self._first_inserts: dict[str, int] | None = None  # by table, while in a transaction
-        self._lent: dict[str, _Lent] = {}
 
     @classmethod
     def open(cls, path: Path, file_key: str, *, create: bool = True, memory: str = DEFAULT_MEMORY) -> Self:
@@ -157,7 +163,6 @@ class Staging:
             # Where not even this works nothing was committed either, and the first error tells why.
             with suppress(duckdb.Error):
                 self._connection.execute("rollback")
-            self._lent.clear()  # names that were first lent in here are not known any more
             raise
         finally:
             self._first_inserts = None
@@ -250,22 +255,16 @@ class Staging:
 
     @contextmanager
     def lent(self, **frames: pl.DataFrame | pa.Table) -> Iterator[None]:
-        """Frames that statements may read as tables by these names, while inside.
-
-        A name is registered once and its frame changed: DuckDB keeps what is registered or dropped in a
-        transaction, frame and all, until its end.
-        """
-        for name, frame in frames.items():
-            known = name in self._lent
-            self._lent.setdefault(name, _Lent()).frame = frame
-            if not known:
-                self._connection.register(name, self._lent[name])
+        """Frames that statements may read as tables by these names, while inside."""
+        lent = {name: _Lent(frame) for name, frame in frames.items()}
+        for name, each in lent.items():
+            self._connection.register(name, each)
         try:
             yield
         finally:
-            for name in frames:
-                if name in self._lent:
-                    self._lent[name].frame = None
+            for name, each in lent.items():
+                self._connection.unregister(name)
+                each.end()
 
     def _execute(self, text: str, parameters: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
         return asked(self.path, lambda: self._connection.execute(text, parameters or None))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -13,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from stager.crypto.fingerprint import Fingerprinter
-from stager.crypto.merkle import Tree, leaf_hash
+from stager.crypto.merkle import Tree, leaf_hashes
 from stager.decisions import correction_bytes
 from stager.errors import Where
 from stager.ingest.stage import told_digest
@@ -26,6 +27,9 @@ from stager.verify.broken import broken
 from stager.verify.records import verify_records
 
 Progress = Callable[[str, int, int | None], None]
+
+_BLOCKS = 64
+"""Blocks of a file that are unpacked at a time."""
 
 _TOLD = {
     "file_name": "file",
@@ -146,16 +150,18 @@ def _require_columns(
 def _require_bytes(staging: Staging, source: Mapping[str, Any]) -> None:
     """The blocks follow one another, and give the file's own SHA-256 and the registered root."""
     source_id, where = source["source_id"], Where(file=source["file_name"], sheet=source["sheet"])
-    whole, tree, at = hashlib.sha256(), Tree(), 0
-    for number, (block_no, start, length) in enumerate(staging.rows("blocks_of_source", source_id=source_id)):
+    at, kept = 0, staging.rows("blocks_of_source", source_id=source_id)
+    for number, (block_no, start, length) in enumerate(kept):
         if block_no != number or start != at:
             raise broken(f"source {source_id}: block {number} is missing or out of its place", where=where)
-        data = _block(staging, source_id, block_no, length)
-        if data is None:
-            raise broken(f"source {source_id}: block {block_no} does not unpack", where=where)
-        whole.update(data)
-        tree.append(leaf_hash(data))
         at += length
+    whole, tree = hashlib.sha256(), Tree()
+    for first in range(0, len(kept), _BLOCKS):
+        told = staging.rows("data_of_blocks", source_id=source_id, first=first, count=_BLOCKS)
+        unpacked = [_unpacked(source_id, where, *block) for block in told]
+        tree.extend(leaf_hashes(unpacked))
+        for data in unpacked:
+            whole.update(data)
     if at != source["size"]:
         raise broken(f"source {source_id}: {at} of its {source['size']} bytes are kept", where=where)
     if whole.hexdigest() != source["sha256"] or tree.root().hex() != source["content_root"]:
@@ -164,13 +170,12 @@ def _require_bytes(staging: Staging, source: Mapping[str, Any]) -> None:
         )
 
 
-def _block(staging: Staging, source_id: int, block_no: int, length: int) -> bytes | None:
-    data = staging.one("one_block", source_id=source_id, block_no=block_no)
-    try:
+def _unpacked(source_id: int, where: Where, block_no: int, length: int, data: bytes) -> bytes:
+    with suppress(pa.ArrowException, OSError, ValueError):
         unpacked: bytes = pa.Codec("zstd").decompress(data, decompressed_size=length, asbytes=True)
-    except (pa.ArrowException, OSError, ValueError):
-        return None
-    return unpacked if len(unpacked) == length else None
+        if len(unpacked) == length:
+            return unpacked
+    raise broken(f"source {source_id}: block {block_no} does not unpack", where=where)
 
 
 def _verify_corrections(staging: Staging, fingerprinter: Fingerprinter) -> int:
