@@ -190,7 +190,7 @@ class Migration:
                 **{name: [row.get(name, "") for row in rows] for name in (*fields, "extra")},
             }
         )
-        with self.staging.lent(block_cells=cells):
+        with self.staging.lent(gathered_rows=cells):
             self.staging.run("add_rows", {"table": SHEET[sheet].table, "fields": sql.identifiers(fields)})
 
 

@@ -71,14 +71,6 @@ def test_the_readmes_tenants_file_is_read(tmp_path: Path) -> None:
     assert Registry.load(path, {}, tmp_path).tenant("maple-surgery").dsn
 
 
-def test_what_is_not_there_yet_is_not() -> None:
-    """A command that the README says is missing is; once it comes, the README is to say so."""
-    missing = text_of(README).split("## Not there yet", 1)[1].split("\n## ", 1)[0]
-    told = set(re.findall(r"`stager (\w+)` is not there", missing))
-    assert told
-    assert not told & set(get_command(app).commands)
-
-
 def test_the_readmes_make_targets_exist() -> None:
     """Every `make …` that a page names is a target of the Makefile."""
     targets = set(re.findall(r"^(\w+):", text_of(ROOT / "Makefile"), re.MULTILINE))
