@@ -16,10 +16,8 @@ from typing import Any
 import pytest
 from cryptography.exceptions import InvalidSignature
 from pages import FENCE, Terminal, blocks, run_page, table_under, terminal_in, text_of
-from typer.main import get_command
 
 from stager import __version__
-from stager.cli.app import app
 from stager.crypto.places import key_folder
 from stager.events import EVENT_KINDS
 from stager.ingest.grammar import Reason
