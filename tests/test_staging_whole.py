@@ -6,12 +6,14 @@ import json
 import re
 import shutil
 import signal
+import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from stager import sql
@@ -372,3 +374,19 @@ def test_lent_frames_are_taken_back(staging: Staging) -> None:
         fail()
     with pytest.raises(StagerError):
         staging.one("count_rows_of", {"table": "lent_frame"})
+
+
+# ---------------------------------------------------------------- memory
+
+
+def test_a_lent_frame_is_let_go_of_before_the_transaction_ends(staging: Staging) -> None:
+    """DuckDB keeps what was registered in a transaction until its end; the frames must not be among it."""
+    with staging.transaction():
+        table = pa.table({"name": ["folded"], "value": ["1"]})
+        gone = weakref.ref(table)
+        with staging.lent(told=table):
+            assert staging._execute("select count(*) from told where name = 'folded'").fetchall() == [(1,)]
+        del table
+        assert gone() is None
+        with pytest.raises(StagerError):
+            staging._execute("select * from told")
