@@ -77,7 +77,7 @@ class QueueScreen(ReviewScreen):
         self._wanted = QueueFilter(code=code)
         self._order = QueueOrder.NUMBER
         self._resume = resume
-        self._queue: Queue | None = None
+        self.queue: Queue | None = None
         self._at: int | None = None
 
     def body(self) -> ComposeResult:
@@ -100,7 +100,7 @@ class QueueScreen(ReviewScreen):
         position = queue.position(at) if at is not None else None
         table = self.query_one(VirtualTable)
         table.marks &= set(queue.numbers()) if table.marks else set()
-        self._queue = queue
+        self.queue = queue
         await table.show(
             queue.count,
             lambda start, stop: self.ask(lambda _: queue.page(start, stop)),
@@ -152,9 +152,9 @@ class QueueScreen(ReviewScreen):
     @on(VirtualTable.Chosen)
     def open_finding(self, event: VirtualTable.Chosen) -> None:
         """Show the finding."""
-        if self._queue is not None:
+        if self.queue is not None:
             self._keep_place()
-            self.review.open_finding(self._queue, event.row)
+            self.review.open_finding(self.queue, event.row)
 
     @on(VirtualTable.Headed)
     def sort_by(self, event: VirtualTable.Headed) -> None:
@@ -214,7 +214,7 @@ class QueueScreen(ReviewScreen):
         self.do(self._choose_filter(), group="filter")
 
     async def _choose_filter(self) -> None:
-        queue, wanted, actor = self._queue, self._wanted, self.review.actor
+        queue, wanted, actor = self.queue, self._wanted, self.review.actor
         if queue is None:
             return
         facets = await self.ask(lambda _: queue.facets())
@@ -260,8 +260,8 @@ class QueueScreen(ReviewScreen):
 
     def action_mark_all(self) -> None:
         """Mark all that the filter leaves."""
-        if self._queue is not None:
-            self.query_one(VirtualTable).mark_all(self._queue.numbers())
+        if self.queue is not None:
+            self.query_one(VirtualTable).mark_all(self.queue.numbers())
 
     def action_unmark(self) -> None:
         """Take all marks away."""
