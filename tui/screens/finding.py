@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
+from stager.errors import StagerError
 from stager.session import Choice, Decision
 from stager.session.review_views import Candidate, FindingView, Way
 from tui.screens.ask.assign import ask_colleague
@@ -23,6 +25,7 @@ from tui.widgets.top_bar import TopBar
 from tui.words import DECISION_WORDS
 
 if TYPE_CHECKING:
+    from stager.session import Finding, Session
     from stager.session.queue import Queue
 
 _WAYS: list[BindingType] = [
@@ -279,16 +282,21 @@ class FindingScreen(ReviewScreen):
 
     async def _decide(self, view: FindingView, choice: Choice) -> None:
         """Decide, say so below the evidence, and go on to the next open finding."""
-        finding, actor = view.line.finding, self.review.actor
-        if choice.decision is Decision.PUT_BACK:
-            row = (finding.sheet, f"{finding.source_id}:{finding.row_no}")
-            await self.ask(lambda session: session.decide_rows([row], choice, actor=actor))
-        else:
-            await self.ask(lambda session: session.decide([finding], choice, actor=actor))
+        finding = view.line.finding
+        self._tell(said("… a moment: it is being kept, and rows are linked anew", "dim"))
+        try:
+            await self.ask(partial(_decided, finding=finding, choice=choice, actor=self.review.actor))
+        except StagerError:
+            self._tell(BLANK)
+            raise
         row_words = f"{finding.sheet} row {finding.source_id}:{finding.row_no}"
         words = f"✓ {DECISION_WORDS[choice.decision.value]}: {row_words}"
         self._status = Content.assemble((words, "bold $success"), ("  u takes it back", "dim"))
         await self._advance()
+
+    def _tell(self, status: Content) -> None:
+        self._status = status
+        self._show_ways()
 
     async def _advance(self) -> None:
         """Go to the next open finding of the list; stay where there is none."""
@@ -311,6 +319,14 @@ class FindingScreen(ReviewScreen):
         self._status = said(f"↶ taken back: {before.words}", "bold")
         about = next((each for each in before.findings if each in self._numbers), None)
         self._go(self._numbers.index(about) if about is not None else self.row)
+
+
+def _decided(session: Session, *, finding: Finding, choice: Choice, actor: str) -> int:
+    """Make the decision; putting back is about the row."""
+    if choice.decision is Decision.PUT_BACK:
+        row = (finding.sheet, f"{finding.source_id}:{finding.row_no}")
+        return session.decide_rows([row], choice, actor=actor)
+    return session.decide([finding], choice, actor=actor)
 
 
 def _way(view: FindingView, decision: str) -> Way | None:

@@ -33,6 +33,10 @@ SIGNS = {
 """A sign for the kinds of event that matter to a reader; the others have a dot."""
 
 
+_UNSAID = frozenset({"subject", "value_digest", "digest"})
+"""Parts of an event that say nothing to a reader: keyed digests."""
+
+
 def event_columns(*, rows: bool) -> list[Column[LogLine]]:
     """The columns of a list of events. rows: with the rows that they are about."""
     where: list[Column[LogLine]] = [Column("Row", _where, 18, from_width=84)] if rows else []
@@ -82,7 +86,9 @@ class EventDetail(Lines):
         yield from wrapped(Content.assemble((head, "bold"), (finding, "$secondary")), width)
         yield from wrapped(Content(visible(line.words)), width, 2)
         told = ", ".join(
-            f"{key} {visible(_short(value))}" for key, value in line.event.detail.items() if value is not None
+            f"{key} {visible(_short(value))}"
+            for key, value in line.event.detail.items()
+            if value is not None and key not in _UNSAID
         )
         yield from wrapped(said(told, "dim"), width, 2)
 

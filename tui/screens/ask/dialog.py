@@ -33,6 +33,9 @@ class Typed(Input):
         &:focus { border: round $primary; background-tint: $foreground 0%; } }
     """
 
+    def on_mount(self) -> None:
+        self.cursor_blink = False  # over ssh every blink is traffic, and it tells nothing
+
     def validate_value(self, value: str) -> str:
         """The value without characters that would act in a terminal or not be seen."""
         return "".join(char for char in value if char.isprintable() and visible(char) == char)

@@ -25,7 +25,7 @@ def look_at_row(view: FindingView, way: Way, reason: str | None, *, masked: bool
     """Before a row is left out."""
     return Look(
         f"{_sentence(way.words)}?",
-        Content("\n").join([*_told(view.record, masked=masked), *_follows(view)]),
+        Content("\n").join([*_told(view.record, masked=masked), *_waiting(view)]),
         reason=reason,
         required=way.reason_required,
     )
@@ -38,19 +38,20 @@ def look_at_two(view: FindingView, way: Way, other: Record, reason: str | None, 
         *_told(view.record, masked=masked),
         said("goes into, with its rows:" if merges else "becomes a row of:", "bold $warning"),
         *_told(other, masked=masked),
-        *(_follows(view) if merges else []),
     ]
     return Look(
         f"{_sentence(way.words)}?", Content("\n").join(lines), reason=reason, required=way.reason_required
     )
 
 
-def _follows(view: FindingView) -> list[Content]:
-    """What else it touches."""
+def _waiting(view: FindingView) -> list[Content]:
+    """What leaving a patient out does to others."""
     if view.record.sheet != PATIENTS.name:
         return []
     return [
-        said("The rows linked to this patient wait for them or go with them; u takes it back.", "$warning")
+        said(
+            "A patient's rows are not published without them: those linked to this one will wait.", "$warning"
+        )
     ]
 
 
