@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.screen import Screen
 
 _UNSAID = frozenset(
-    {"command_palette", "app.focus_next", "app.focus_previous", "help_quit", "screen.copy_text"}
+    {"command_palette", "app.focus_next", "app.focus_previous", "help_quit", "quit", "screen.copy_text"}
 )
 """What the palette leaves out: itself, and keys that mean nothing without a widget to use them on."""
 

@@ -18,6 +18,9 @@ from tui.widgets.virtual_table import Column, VirtualTable
 
 Thing = TypeVar("Thing")
 
+_AROUND = 5
+"""Lines of the dialog beside its options: border, question, heading, footer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Option(Generic[Thing]):
@@ -36,7 +39,7 @@ class Choose(ModalScreen[Option[Thing] | None], Generic[Thing]):
     DEFAULT_CSS = """
     Choose {
         align: center middle;
-        & > Vertical { width: 70; max-width: 95%; height: 80%; max-height: 40; border: round $primary;
+        & > Vertical { width: 70; max-width: 95%; max-height: 90%; border: round $primary;
             background: $surface; }
         .question { text-style: bold; padding: 0 1; }
         VirtualTable { background: $surface; }
@@ -66,6 +69,7 @@ class Choose(ModalScreen[Option[Thing] | None], Generic[Thing]):
             yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
+        self.query_one(Vertical).styles.height = len(self._options) + _AROUND
         self.run_worker(self._show())
 
     async def _show(self) -> None:

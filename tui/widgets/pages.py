@@ -14,6 +14,9 @@ Fetch = Callable[[int, int], Awaitable[Sequence[Line]]]
 PAGE = 100
 """Lines that are asked for at once: two screens of a big terminal, milliseconds of the session's time."""
 
+_AHEAD = 2
+"""Pages fetched beyond the one in sight: people go down a list, and a held key goes fast."""
+
 _KEPT = 40
 
 
@@ -44,12 +47,10 @@ class Pages(Generic[Line]):
     def _near(self, first: int, last: int) -> Iterator[int]:
         if not self.count:
             return
-        top, bottom, end = max(first, 0) // PAGE, min(last, self.count - 1) // PAGE, (self.count - 1) // PAGE
-        for page in (
-            *range(top, bottom + 1),
-            *((bottom + 1,) if bottom < end else ()),
-            *((top - 1,) if top else ()),
-        ):
+        top, bottom = max(first, 0) // PAGE, min(last, self.count - 1) // PAGE
+        end = (self.count - 1) // PAGE
+        after = range(bottom + 1, min(bottom + _AHEAD, end) + 1)
+        for page in (*range(top, bottom + 1), *after, *((top - 1,) if top else ())):
             if page in self._pages:
                 self._pages.move_to_end(page)
             yield page
