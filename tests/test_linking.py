@@ -123,7 +123,7 @@ def merge_or_not(migration: Migration, people: list[Person], row: int, into: Per
     return True
 
 
-@pytest.mark.parametrize("seed", [0, 2])
+@pytest.mark.parametrize("seed", [0, pytest.param(2, marks=pytest.mark.soak)])
 def test_every_row_is_linked_as_the_slow_cascade_says(migration: Migration, seed: int) -> None:
     """Few keys, many collisions; then patients are excluded and merged, and all is said anew."""
     made = Made(seed)
@@ -145,7 +145,7 @@ def test_every_row_is_linked_as_the_slow_cascade_says(migration: Migration, seed
     require_agreement(migration, made, people)
 
 
-@pytest.mark.parametrize("seed", [10, 11])
+@pytest.mark.parametrize("seed", [10, pytest.param(11, marks=pytest.mark.soak)])
 def test_the_tenants_own_people_are_found_as_the_staged_ones_are(migration: Migration, seed: int) -> None:
     """A snapshot beside the staged patients: the same keys, numbers known by their index alone."""
     made = Made(seed)

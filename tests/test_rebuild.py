@@ -241,7 +241,7 @@ def review(folder: Path, seed: int, steps: int, tenant: Tenant | None = None) ->
     return under_way.done
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.soak)])
 def test_a_random_review_is_always_the_fold_of_its_log(seed: int, tmp_path: Path) -> None:
     """Whatever people do in whatever order, refolding the log reaches the same state to the byte."""
     review(tmp_path, seed, steps=10)
