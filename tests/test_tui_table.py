@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
+import time
 from collections.abc import Sequence
 
 import pytest
+from textual.app import ComposeResult
 
+from tests.migration import Migration
+from tests.review_keys import Keys, at_keys
+from tui.screens.base import ReviewScreen
 from tui.widgets.account_bars import shared
 from tui.widgets.pages import PAGE, Pages
+from tui.widgets.virtual_table import Column, VirtualTable
 
 
 class Source:
@@ -66,3 +73,54 @@ def test_a_bar_is_as_long_as_it_is_told(counts: dict[str, int]) -> None:
     assert {name for name, count in cells.items() if count} == {
         name for name, count in counts.items() if count
     }
+
+
+class Long(ReviewScreen):
+    """A hundred thousand lines of six columns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.source = Source()
+
+    def body(self) -> ComposeResult:
+        columns = [Column(f"column {n}", lambda row: f"{row:,} of them", 12, share=1) for n in range(6)]
+        yield VirtualTable(columns, key=lambda row: row)
+
+    async def load(self) -> None:
+        await self.query_one(VirtualTable).show(100_000, self.source)
+
+
+def test_a_key_in_a_hundred_thousand_lines_takes_no_time(own_practice: Migration) -> None:
+    """A key's share of the processor, drawing included, is under 50 ms; few pages are read."""
+    own_practice.close()
+    screen = Long()
+    presses = [
+        "down",
+        "j",
+        "pagedown",
+        "end",
+        "k",
+        "pageup",
+        "home",
+        "G",
+        "ctrl+u",
+        "g",
+        "ctrl+d",
+        "space",
+    ] * 3
+
+    async def script(keys: Keys) -> list[float]:
+        keys.app.push_screen(screen)
+        await keys.settled()
+        spent = []
+        for key in presses:
+            before = time.process_time()
+            await keys.pilot.press(key)
+            spent.append(time.process_time() - before)
+        assert keys.app.screen is screen
+        return spent
+
+    spent = at_keys(own_practice.session.settings, script, size=(160, 50))
+    assert statistics.median(spent) < 0.05
+    assert statistics.mean(spent) < 0.05
+    assert len(screen.source.asked) < 2 * len(presses)
