@@ -11,6 +11,7 @@ import pytest
 
 from stager.session import Session, Settings
 from stager.session.review_views import EventFilter
+from stager.sheets import Code
 from stager.tenant.registry import Tenant
 from tests.cli_calls import Stager, caller, copied, stage_practice
 from tests.review_keys import NARROW, Keys, at_keys
@@ -58,14 +59,23 @@ Calls = list[tuple[str, ...]]
 ONE_KEY = {"a": "--accept", "b": "--blank", "r": "--release", "K": "--keep-both"}
 
 
-BULK = {"row.malformed": "x", "value.missing": "x", "value.invalid": "x", "practitioner.unresolved": "r"}
+BULK = {
+    "row.malformed": "x",
+    "value.missing": "x",
+    "value.invalid": "x",
+    "link.conflict": "x",
+    "row.repeated": "a",
+    "practitioner.unresolved": "r",
+}
 """Codes that are decided for all their findings at once, and the key for it."""
 
 
 async def decide_bulk(keys: Keys, code: str, key: str) -> tuple[str, ...]:
     """Decide all findings with that code as one, from the queue, with a reason."""
-    while code_at(keys) != code:
-        await keys.press("j")
+    await keys.press("g")
+    for _ in Code:
+        if code_at(keys) != code:
+            await keys.press("j")
     await keys.press("enter", "A", "d", key, "w")
     await keys.type("old")
     await keys.press("enter", "y", "escape")
@@ -113,9 +123,7 @@ async def review_and_publish(keys: Keys, calls: Calls) -> str:
     """The whole way by keys; what the last screen says."""
     for code, key in BULK.items():
         calls.append(await decide_bulk(keys, code, key))
-    while code_at(keys) is not None:
-        await keys.press("k")
-    await keys.press("enter", "enter")
+    await keys.press("g", "enter", "enter")
     first = keys.number
     calls.append(await decide(keys))
     await keys.press("u")

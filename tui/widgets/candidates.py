@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from stager.session.review_views import Likeness
+from stager.sheets import SHEETS
 from stager.wording import counted
 from tui.text import ABSENT, cell
 from tui.widgets.lines import BLANK, GAP, beside, heading, said
@@ -143,5 +144,6 @@ def _theirs(compared: Compared | None, *, masked: bool) -> Content:
 
 
 def _rows(candidate: Candidate) -> Content:
-    told = ", ".join(f"{count:,} {_PLURALS.get(sheet, sheet)}" for sheet, count in candidate.rows.items())
+    counts = [(sheet.name, candidate.rows.get(sheet.name, 0)) for sheet in SHEETS]
+    told = ", ".join(f"{count:,} {_PLURALS.get(sheet, sheet)}" for sheet, count in counts if count)
     return said(told or "none", "dim")

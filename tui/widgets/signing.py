@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from stager.sheets import EXPLAINED, SHEETS, Code
-from stager.wording import counted
 from tui.widgets.lines import BLANK, heading, said, wrapped
 from tui.words import STATE_SIGNS, STATE_WORDS, code_words
 
@@ -49,16 +48,10 @@ def counts(*columns: tuple[str, Mapping[str, int]]) -> Iterator[Content]:
 
 
 def plan_line(plan: str, width: int) -> Iterator[Content]:
-    """The plan's hash, in groups that can be read out."""
-    groups = " ".join(plan[at : at + 8] for at in range(0, len(plan), 8))
-    yield from wrapped(Content.assemble(("  plan hash  ", "dim"), groups), width)
+    """The plan's hash."""
+    yield from wrapped(Content.assemble(("plan hash  ", "dim"), plan), width, 2)
 
 
 def _left(state: str, count: int) -> Content:
     words = STATE_WORDS.get(state, state)
     return Content.assemble((f"{STATE_SIGNS.get(state, ' ')} {count:>7,}  ", "bold"), words)
-
-
-def rows_of(count: int) -> str:
-    """The count with its noun."""
-    return counted(count, "row")

@@ -9,6 +9,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.reactive import reactive
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, Static
 
@@ -33,8 +34,8 @@ class Typed(Input):
         &:focus { border: round $primary; background-tint: $foreground 0%; } }
     """
 
-    def on_mount(self) -> None:
-        self.cursor_blink = False  # over ssh every blink is traffic, and it tells nothing
+    cursor_blink = reactive(False, init=False)
+    """Over ssh every blink is traffic, and it tells nothing."""
 
     def validate_value(self, value: str) -> str:
         """The value without characters that would act in a terminal or not be seen."""
