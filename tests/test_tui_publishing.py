@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from stager.session import Session, Settings
+from stager.session import Published, Session, Settings
 from stager.session.review_views import EventFilter
 from stager.sheets import Code
 from stager.tenant.registry import Tenant
 from tests.cli_calls import Stager, caller, copied, stage_practice
 from tests.review_keys import NARROW, Keys, at_keys
 from tui.screens.finding import FindingScreen
+from tui.widgets.publishing import Course, Outcome, course_lines, outcome_lines
 from tui.widgets.virtual_table import VirtualTable
 
 SLUG = "maple-surgery"
@@ -209,3 +210,28 @@ def states_of(folder: Path) -> list[Any]:
     """Every row as it stands, and the plan's hash."""
     with Session(settings_at(folder)) as session:
         return [*session.rows(), session.plan_hash()]
+
+
+def test_the_course_of_a_run_counts_each_sheet_and_what_is_left() -> None:
+    """Rows go to the sheet that is being published; the rate and the time left follow from them."""
+    seconds = iter([0.0, *[10.0] * 20])
+    course = Course(
+        {"patients": 40, "notes": 60}, lambda what, done, total: None, clock=lambda: next(seconds)
+    )
+    course("cutting chunks", 0, 100)
+    course("publishing patients", 40, 100)
+    course("publishing notes", 50, 100)
+    assert course.sent == {"patients": 40, "notes": 10}
+    assert (course.rate, course.left) == (5.0, 10.0)
+    shown = "\n".join(line.plain for line in course_lines(course, 80, dry_run=False, stopping=False))
+    assert "10 of 60" in shown
+    assert "5 rows/s, about 10 seconds left" in shown
+
+
+def test_what_a_run_left_is_told_with_the_rows_refused_and_the_report() -> None:
+    """Rows refused are named by their address, and where the report is, or why it is not."""
+    done = Published(1, "ab" * 32, {"notes": 2}, {"t": 2}, ("3:7",), resumed=True, chunks=1, seconds=0.5)
+    lines = outcome_lines(Outcome(done, False, SLUG, ("/r/report.html",), "no room"), 80)
+    shown = "\n".join(line.plain for line in lines)
+    for words in ("Published to maple-surgery", "refused 1 row: 3:7", "/r/report.html", "no room", "cut off"):
+        assert words in shown
