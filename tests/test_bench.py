@@ -53,6 +53,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     return done.stdout, out.read_text(encoding="utf-8")
 
 
+@pytest.mark.soak
 def test_every_line_of_the_table_is_printed(printed: tuple[str, str]) -> None:
     """All parts of both sides are there, in their order, and each command has its time and memory."""
     rows = [line.strip("| ").split(" | ") for line in printed[0].splitlines() if line.startswith("| ")][2:]
@@ -64,12 +65,14 @@ def test_every_line_of_the_table_is_printed(printed: tuple[str, str]) -> None:
             assert int(row[4]) > 10, row
 
 
+@pytest.mark.soak
 def test_both_sides_sent_every_row(printed: tuple[str, str]) -> None:
     """A practice without spoilt rows is in the tenant as a whole, by either way."""
     assert "The floor: 2,000 rows sent." in printed[0]
     assert "Stager: 2,000 rows published" in printed[0]
 
 
+@pytest.mark.soak
 def test_the_machine_is_described_and_not_named(printed: tuple[str, str]) -> None:
     """The figures say on what they were measured, and neither whose machine it is nor where on it."""
     assert all(f"- {name}: " in printed[0] for name in ("CPU", "RAM", "OS", "Python", "duckdb", "PostgreSQL"))
@@ -77,6 +80,7 @@ def test_the_machine_is_described_and_not_named(printed: tuple[str, str]) -> Non
     assert not re.search(r"(^|[\s`(])/\w", printed[0])
 
 
+@pytest.mark.soak
 def test_the_page_keeps_its_prose(printed: tuple[str, str]) -> None:
     """Only what stands between the marks is replaced, by what was printed."""
     text, written = printed

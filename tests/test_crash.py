@@ -205,6 +205,7 @@ def test_stager_killed_while_publishing(
     require_whole(undisturbed, clinic_tenant, place)
 
 
+@pytest.mark.soak
 def test_stager_killed_at_random_moments(
     undisturbed: Undisturbed, clinic_tenant: Tenant, tmp_path: Path
 ) -> None:

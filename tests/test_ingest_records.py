@@ -78,7 +78,7 @@ def in_encoding(text: str, encoding: str) -> str:
     return text.encode(encoding, "ignore").decode(encoding) if encoding[:3] in ("cp1", "iso") else text
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     table=st.lists(st.lists(TEXT, min_size=4, max_size=4), min_size=0, max_size=12),
     delimiter=st.sampled_from(",;\t|"),
@@ -120,7 +120,7 @@ def test_any_legal_file_reads_as_the_standard_library_reads_it(
     account(rows, spans, data)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     lines=st.lists(
         st.one_of(
