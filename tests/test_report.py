@@ -162,6 +162,29 @@ def test_no_value_of_a_patient_is_in_the_pack(migration: Migration, tmp_path: Pa
             assert MARK not in "\n".join(kept).lower(), name
 
 
+def test_each_number_of_the_account_leads_to_its_rows(migration: Migration) -> None:
+    """The rows listed for a state are those that are in it, and the page links the number to them."""
+    report = migration.session.report()
+    listed = {
+        (sheet.sheet, state): sorted(row for run in rows.runs.split() for row in _rows_of(run))
+        for sheet in report.account
+        for state, rows in sheet.rows.items()
+    }
+    standing: dict[tuple[str, str], list[int]] = {}
+    for line in migration.session.rows():
+        standing.setdefault((line.sheet, line.state), []).append(line.row)
+    assert listed == {place: sorted(rows) for place, rows in standing.items()}
+    page = as_html(report).decode()
+    for sheet, state in listed:
+        assert f'<a href="#rows-{sheet}-{state}">{len(listed[sheet, state])}</a>' in page
+        assert f'id="rows-{sheet}-{state}"' in page
+
+
+def _rows_of(run: str) -> range:
+    first, _, last = run.partition(":")[2].partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
 def test_the_document_keeps_to_its_schema(made: Report) -> None:
     """The report is valid, the schema itself is, and it lets nothing through that it does not name."""
     jsonschema.Draft202012Validator.check_schema(schema())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from stager.report.model import (
     Seals,
     SheetBalance,
     SourceFile,
+    StateRows,
     Target,
     Versions,
 )
@@ -35,6 +36,9 @@ from stager.sheets import PATIENTS, SHEET
 from stager.staging import Staging
 from stager.values import RULES_VERSION
 from stager.values.verdicts import CHANGES
+
+MOST_RUNS = 1_000
+"""Runs of rows that are listed for one state of a sheet."""
 
 CERTAINTY = {
     "legacy_id": "exact: one person has this practice number, to the letter",
@@ -69,7 +73,7 @@ def build(staging: Staging, beside: Beside) -> Report:
         format=FORMAT,
         migration=_migration(staging, beside),
         balances=all(sheet.balances for sheet in sheets),
-        account=tuple(_balance(sheet) for sheet in sheets),
+        account=_account(staging, sheets),
         sources=tuple(_source(row) for row in staging.frame("report_sources").iter_rows(named=True)),
         links=tuple(_links(staging, sheets)),
         findings=finding_counts(staging),
@@ -103,13 +107,21 @@ def _migration(staging: Staging, beside: Beside) -> Migration:
     )
 
 
-def _balance(sheet: SheetAccount) -> SheetBalance:
+def _account(staging: Staging, sheets: Sequence[SheetAccount]) -> tuple[SheetBalance, ...]:
+    rows: dict[str, dict[str, StateRows]] = {}
+    for sheet, state, listed, count in staging.rows("report_rows_by_state", most=MOST_RUNS):
+        rows.setdefault(sheet, {})[state] = StateRows(listed, max(0, count - MOST_RUNS))
+    return tuple(_balance(sheet, rows.get(sheet.sheet, {})) for sheet in sheets)
+
+
+def _balance(sheet: SheetAccount, rows: dict[str, StateRows]) -> SheetBalance:
     return SheetBalance(
         sheet=sheet.sheet,
         title=SHEET[sheet.sheet].title,
         records=sheet.records,
         replaced=sheet.replaced,
         states=sheet.states,
+        rows=rows,
         expected=sheet.expected,
         difference=sheet.difference,
         balances=sheet.balances,

@@ -85,10 +85,19 @@ class FileBalance:
 
 
 @dataclass(frozen=True, slots=True)
+class StateRows:
+    """The rows of a sheet in one state, "source:first-last source:row …"; left_out: runs not listed."""
+
+    runs: str
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
 class SheetBalance:
     """A sheet's account, exact. replaced: records that a corrected record stands for.
 
     expected: the practice's own count; difference: records without the replaced ones, less expected.
+    rows: which rows are in each state that has any.
     """
 
     sheet: str
@@ -96,6 +105,7 @@ class SheetBalance:
     records: int
     replaced: int
     states: dict[str, int]
+    rows: dict[str, StateRows]
     expected: int | None
     difference: int | None
     balances: bool

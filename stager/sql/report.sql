@@ -115,3 +115,20 @@ select source_id || ':' || row_no, state from row_state where sheet = 'patients'
 
 -- name: report_tenants_people
 select target_id, legacy_id, email from tenant_person;
+
+-- name: report_rows_by_state
+-- The rows of each sheet in each state as runs of neighbours, the first $most of them, and how many runs there are.
+select sheet, state,
+    string_agg(run_word(source_id, first_row, last_row), ' ' order by source_id, first_row) filter (nth <= $most),
+    count(*)
+from (
+    select sheet, state, source_id, min(row_no) as first_row, max(row_no) as last_row,
+        row_number() over (partition by sheet, state order by source_id, min(row_no)) as nth
+    from (
+        select sheet, state, source_id, row_no,
+            row_no - row_number() over (partition by sheet, state, source_id order by row_no) as island
+        from row_state
+    )
+    group by sheet, state, source_id, island
+)
+group by sheet, state;
