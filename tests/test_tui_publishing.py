@@ -67,6 +67,8 @@ BULK = {
     "link.conflict": "x",
     "row.repeated": "a",
     "practitioner.unresolved": "r",
+    "link.unresolved": "x",
+    "value.suspect": "x",
 }
 """Codes that are decided for all their findings at once, and the key for it."""
 
