@@ -184,7 +184,11 @@ def children_of(running: Running) -> list[psutil.Process]:
 CHUNKS = 26
 LIVES = [
     pytest.param([1, 14], id="at the first chunk, then in the midst"),
-    pytest.param([CHUNKS - 1, CHUNKS], id="before the last chunk, then with all in and none recorded"),
+    pytest.param(
+        [CHUNKS - 1, CHUNKS],
+        marks=pytest.mark.soak,
+        id="before the last chunk, then with all in and none recorded",
+    ),
 ]
 
 

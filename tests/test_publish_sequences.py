@@ -107,7 +107,7 @@ def test_fernet_tokens_open_to_the_source(migration: Migration, target: Connecti
     assert texts == [row["note_text"] for row in clinical(14)["notes"]]
 
 
-@pytest.mark.parametrize("n", [2, 5, 12])
+@pytest.mark.parametrize("n", [5, *(pytest.param(n, marks=pytest.mark.soak) for n in (2, 12))])
 def test_killed_and_run_again(
     migration: Migration, target: Connection, monkeypatch: pytest.MonkeyPatch, n: int
 ) -> None:

@@ -247,6 +247,7 @@ def test_a_random_review_is_always_the_fold_of_its_log(seed: int, tmp_path: Path
     review(tmp_path, seed, steps=10)
 
 
+@pytest.mark.soak
 def test_a_random_review_with_publishing_is_the_fold_of_its_log(
     tmp_path: Path, clinic_tenant: Tenant
 ) -> None:

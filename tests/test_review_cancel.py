@@ -86,6 +86,7 @@ def test_stopped_publishing_stands_and_goes_on(approved: Session, clinic_tenant:
     assert approved.verify(slug)
 
 
+@pytest.mark.soak
 def test_stopped_again_and_again_it_comes_to_its_end(approved: Session, clinic_tenant: Tenant) -> None:
     """Each time some more is in, and never a row twice."""
     whole, seen = states(approved)["approved"], [0]

@@ -14,12 +14,18 @@ from stager.errors import StagingInUse
 from stager.session import Settings
 from stager.session.review_views import Taken
 from tests.migration import cloned
-from tests.review_keys import SIZES, Keys, Size, review_app
+from tests.review_keys import MIDDLE, SIZES, Keys, Size, review_app
 from tui.app import ReviewApp
 from tui.screens.taken import TakenScreen
 from tui.screens.tour import TourScreen
 
 Compare = Callable[..., bool]
+
+PICTURED = [
+    pytest.param(size, id=f"{size[0]}x{size[1]}", marks=[pytest.mark.soak] if size == MIDDLE else [])
+    for size in SIZES
+]
+"""The sizes; the middle one is left to the soak."""
 
 SCREENS: dict[str, list[str]] = {
     "home": [],
@@ -56,14 +62,14 @@ def pictured(app: ReviewApp, size: Size, snap_compare: Compare, script: Callable
     return snap_compare(app, terminal_size=size, run_before=before)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("size", PICTURED)
 @pytest.mark.parametrize("name", SCREENS)
 def test_screens_look_as_they_did(name: str, size: Size, app: ReviewApp, snap_compare: Compare) -> None:
     """Home, help, queue, filter, order and palette are drawn as they were when somebody last looked."""
     assert pictured(app, size, snap_compare, lambda keys: keys.press(*SCREENS[name]))
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("size", PICTURED)
 @pytest.mark.parametrize("page", [0, 5])
 def test_the_tour_looks_as_it_did(page: int, size: Size, app: ReviewApp, snap_compare: Compare) -> None:
     """The first and the last page fit every size."""
@@ -76,7 +82,7 @@ def test_the_tour_looks_as_it_did(page: int, size: Size, app: ReviewApp, snap_co
     assert pictured(app, size, snap_compare, script)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("size", PICTURED)
 def test_taken_looks_as_it_did(
     size: Size, app: ReviewApp, snap_compare: Compare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
