@@ -126,6 +126,7 @@ class PublishScreen(ReviewScreen):
         """Publish in the desk's thread, showing how far it is; then what came of it, and the report."""
         pane, actor = self.query_one(PublishPane), self.review.actor
         course = Course(plan.rows, self.review.desk.progress(lambda what, done, total: pane.changed()))
+        before = await self.ask(_published)
         pane.begin(course, dry_run=dry_run)
         self.refresh_bindings()
         ticking = self.set_interval(0.5, pane.changed)
@@ -138,7 +139,10 @@ class PublishScreen(ReviewScreen):
             reports, trouble = ((), "") if dry_run else await self.ask(_report)
             pane.end(Outcome(done, dry_run, tenant, reports, trouble))
         except Cancelled:
-            pane.end(None, f"stopped: {counted(course.done, 'row')} went; P goes on from there")
+            # What was on its way went in after the last word about it: only the log knows how much.
+            went = counted(await self.ask(_published) - before, "row")
+            rehearsed = "stopped: all of the rehearsal is rolled back"
+            pane.end(None, rehearsed if dry_run else f"stopped: {went} went; P goes on from there")
         except StagerError as error:
             pane.end(None, f"{error}{f' → {error.hint}' if error.hint else ''}")
         finally:
@@ -150,6 +154,11 @@ class PublishScreen(ReviewScreen):
 def _look(session: Session) -> tuple[str | None, tuple[str, ...], Plan]:
     """The tenant that the migration is bound to, those registered, and what is approved."""
     return session.status().tenant, session.registry().slugs(), session.plan()
+
+
+def _published(session: Session) -> int:
+    """Rows that are in the practice's database."""
+    return sum(sheet.states.get("published", 0) for sheet in session.status().sheets)
 
 
 def _report(session: Session) -> tuple[tuple[str, ...], str]:

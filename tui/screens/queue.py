@@ -17,6 +17,7 @@ from stager.session.review_views import QueueFilter, QueueLine, QueueOrder
 from stager.sheets import EXPLAINED, Code
 from stager.wording import counted
 from tui.memory import Place
+from tui.screens.ask.dialog import Typed
 from tui.screens.base import ReviewScreen
 from tui.screens.choose import Choose
 from tui.screens.filtering import ORDER_WORDS, Change, filter_options, filter_words, order_options, patient_of
@@ -53,7 +54,7 @@ class QueueScreen(ReviewScreen):
     DEFAULT_CSS = """
     QueueScreen {
         #filter { height: 1; padding: 0 1; color: $foreground; }
-        #search { display: none; height: 1; border: none; padding: 0 1; }
+        #search { display: none; height: 1; border: none; padding: 0 1; &:focus { border: none; } }
         #search.asked { display: block; }
         #about { height: 3; padding: 0 1; background: $panel; color: $foreground; text-wrap: nowrap;
             text-overflow: ellipsis; }
@@ -82,7 +83,7 @@ class QueueScreen(ReviewScreen):
 
     def body(self) -> ComposeResult:
         yield Static(id="filter")
-        yield Input(
+        yield Typed(
             placeholder="text in the rows' cells; enter searches, esc leaves", id="search", compact=True
         )
         yield VirtualTable(
