@@ -1,24 +1,31 @@
 """The event log: appended to, sealed by each command, never altered.
 
-Rows' events are written set-wise by a query; a person's decision one by one. Every event carries the
-Merkle leaf over all its columns; `seal` closes a command with a signed root over the whole log
-(RFC 9162, section 2.1) that names the seal before it.
+Rows' events are written set-wise; a person's decision one by one. Every event carries the Merkle leaf over
+all its columns; `seal` closes a command with a signed root over the whole log (RFC 9162, section 2.1) that
+names the seal before it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from stager.crypto.merkle import Tree
+import numpy as np
+import polars as pl
+
+from stager.ahead import made_ahead
+from stager.crypto.merkle import Tree, leaf_column
 from stager.crypto.signing import Signer
 from stager.errors import IntegrityFailed
 from stager.events import EVENT_KINDS
-from stager.staging import Staging
+from stager.staging import ROW_GROUP, Staging
+
+STRETCH = ROW_GROUP
+"""Events that are made ready, written or hashed at a time."""
 
 Clock = Callable[[], int]
 """Gives microseconds since 1970-01-01 UTC."""
@@ -78,12 +85,13 @@ class EventLog:
         source_id: int | None = None,
         row_no: int | None = None,
         finding_id: int | None = None,
+        seq: int | None = None,
     ) -> int:
-        """Append one event; its seq."""
-        self.head += 1
+        """Append one event; its seq, which is the next one or that which was reserved for it."""
+        number = self.reserve(1) if seq is None else seq
         self._staging.run(
             "append_event",
-            seq=self.head,
+            seq=number,
             at=self.at,
             actor=self.actor,
             kind=kind,
@@ -94,7 +102,7 @@ class EventLog:
             finding_id=finding_id,
             detail=compact(detail or {}),
         )
-        return self.head
+        return number
 
     def append_rows(self, kind: str, table: str) -> int:
         """Append one event of a kind for each row of a table lent or temporary; how many.
@@ -102,35 +110,67 @@ class EventLog:
         The table has sheet, source_id, row_no, finding_id (or NULL) and detail (JSON text) and is
         appended in the order of source_id, row_no, finding_id.
         """
-        before, count = self.head, self._staging.one("count_rows_of", {"table": table})
-        if count == 0:
-            return 0
-        self._staging.run(
-            "append_events",
-            {"table": table},
-            head=before,
-            at=self.at,
-            actor=self.actor,
-            kind=kind,
-            version=EVENT_KINDS[kind].version,
+        count: int = self._staging.one("count_rows_of", {"table": table})
+        if count:
+            self._staging.run("order_rows", {"table": table})
+            parts = self._ordered_rows(self.reserve(count), count)
+            for events in made_ahead(lambda part: self.ready(kind, *part), parts):
+                self.append_ready(events)
+        return count
+
+    def _ordered_rows(self, first: int, count: int) -> Iterator[tuple[pl.DataFrame, int]]:
+        for at in range(0, count, STRETCH):
+            yield self._staging.frame("ordered_rows", first=at, after=at + STRETCH), first + at
+
+    def reserve(self, count: int) -> int:
+        """Keep the next numbers for events that are made ready later; the first of them."""
+        first = self.head + 1
+        self.head += count
+        return first
+
+    def ready(self, kind: str, rows: pl.DataFrame, first: int) -> pl.DataFrame:
+        """Events of one kind as their table takes them, with the numbers from `first` in the rows' order.
+
+        rows: sheet, source_id, row_no, finding_id, detail. Writes nothing, and may run in any thread.
+        """
+        events = rows.select(
+            seq=pl.int_range(first, first + rows.height, dtype=pl.Int64),
+            at=pl.lit(self.at, pl.Int64),
+            actor=pl.lit(self.actor),
+            kind=pl.lit(kind),
+            version=pl.lit(EVENT_KINDS[kind].version, pl.Int32),
+            sheet="sheet",
+            source_id="source_id",
+            row_no="row_no",
+            finding_id="finding_id",
+            detail="detail",
         )
-        self.head = self._staging.one("event_head")
-        if self.head != before + count or self._staging.one("count_rows_of", {"table": "event"}) != self.head:
-            raise IntegrityFailed(
-                f"{count} events of {kind} were to be appended, and the log holds {self.head - before} more",
-                hint="nothing was changed; run the command again, and report this",
-            )
-        return int(count)
+        return events.with_columns(leaf=_leaves(events))
+
+    def append_ready(self, events: pl.DataFrame) -> None:
+        """Append what `ready` gave."""
+        if events.height:
+            with self._staging.lent(ready_events=events):
+                self._staging.run("append_ready")
 
     def seal(self, signer: Signer) -> Seal | None:
-        """Seal what was appended since the last seal; None where nothing was."""
+        """Seal what was appended since the last seal; None where nothing was.
+
+        IntegrityFailed where the log does not hold each number once, from 1 to its head.
+        """
         last = last_seal(self._staging)
         tree = Tree.from_bytes(self._staging.one("seal_tree", seal_no=last.seal_no)) if last else Tree()
         first_seq = last.last_seq + 1 if last else 1
+        self._require_count()
         if first_seq > self.head:
             return None
-        for batch in self._staging.batches("leaves_after", after=first_seq - 1, batch_rows=500_000):
-            tree.extend(b"".join(batch.column(0).to_pylist()))
+        for batch in self._staging.batches("leaves_after", after=first_seq - 1, batch_rows=STRETCH):
+            seqs = batch.column(0).to_numpy()
+            if not np.array_equal(seqs, np.arange(tree.size + 1, tree.size + 1 + len(seqs))):
+                raise self._incomplete()
+            tree.extend(b"".join(batch.column(1).to_pylist()))
+        if tree.size != self.head:
+            raise self._incomplete()
         unsigned = Seal(
             seal_no=last.seal_no + 1 if last else 1,
             at=self.at,
@@ -143,6 +183,16 @@ class EventLog:
         seal = Seal(**{**_parts(unsigned), "signature": signer.sign(unsigned.message())})
         self._staging.run("append_seal", **_parts(seal), tree=tree.to_bytes())
         return seal
+
+    def _require_count(self) -> None:
+        if self._staging.one("count_rows_of", {"table": "event"}) != self.head:
+            raise self._incomplete()
+
+    def _incomplete(self) -> IntegrityFailed:
+        return IntegrityFailed(
+            f"the log does not hold each of its events from 1 to {self.head} once",
+            hint="nothing was changed; run the command again, and report this",
+        )
 
 
 def last_seal(staging: Staging) -> Seal | None:
@@ -159,3 +209,16 @@ def compact(detail: Mapping[str, Any]) -> str:
 
 def _parts(seal: Seal) -> dict[str, Any]:
     return {name: getattr(seal, name) for name in Seal.__dataclass_fields__}
+
+
+def _leaves(events: pl.DataFrame) -> pl.Series:
+    """Each event's leaf hash: the macro event_leaf of stager/sql/staging.sql, for many at once."""
+    netstrings = [_netstring(pl.col(name)) for name in events.columns]
+    data = events.select(pl.concat_str(netstrings).cast(pl.Binary))
+    return pl.Series(leaf_column(data.to_series().to_list()), dtype=pl.Binary)
+
+
+def _netstring(column: pl.Expr) -> pl.Expr:
+    text = column.cast(pl.String)
+    framed = pl.concat_str(text.str.len_bytes(), pl.lit(":"), text, pl.lit(","))
+    return framed.fill_null("-")

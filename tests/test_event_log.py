@@ -201,22 +201,62 @@ def test_a_set_is_appended_in_the_order_of_its_rows(staging: Staging) -> None:
     assert told == sorted(told)
 
 
-def test_a_log_with_a_gap_takes_no_more_rows(staging: Staging) -> None:
-    """Where the log does not hold what its numbers say, appending stops with exit code 6."""
+def test_a_log_with_a_gap_is_not_sealed(staging: Staging) -> None:
+    """Where the log does not hold what its numbers say, a command ends with exit code 6 and appends nothing."""
     with staging.transaction():
         log = log_in(staging)
         for _ in range(3):
             log.append("reconcile.finished")
+        log.seal(SIGNER)
     staging._execute("delete from event where seq = 2")
 
     def append() -> None:
         with staging.transaction(), staging.lent(many=frame_of(odd_rows(1, 2))):
-            log_in(staging).append_rows("row.accepted", "many")
+            log = log_in(staging)
+            log.append_rows("row.accepted", "many")
+            log.seal(SIGNER)
 
     with pytest.raises(IntegrityFailed) as caught:
         append()
     assert caught.value.exit_code == 6
     assert len(events_of(staging)) == 2
+
+
+@pytest.mark.parametrize("harm", ["delete from event where seq = 3", "update event set seq = 2 where seq = 3"])
+def test_a_stretch_that_lost_an_event_is_not_sealed(staging: Staging, harm: str) -> None:
+    """An event that got lost, or got another's number, on its way into the file stops the command."""
+
+    def append() -> None:
+        with staging.transaction(), staging.lent(many=frame_of(odd_rows(1, 5))):
+            log = log_in(staging)
+            log.append_rows("row.accepted", "many")
+            staging._execute(harm)
+            log.seal(SIGNER)
+
+    with pytest.raises(IntegrityFailed):
+        append()
+    assert events_of(staging) == []
+
+
+def test_a_reserved_number_is_kept_for_its_event(staging: Staging) -> None:
+    """Events made ready before those that stand above them in the log; without these it is not sealed."""
+    rows = frame_of(odd_rows(1, 4)).select("sheet", "source_id", "row_no", "finding_id", "detail")
+    with staging.transaction():
+        log = log_in(staging)
+        first = log.reserve(2)
+        log.append_ready(log.ready("row.accepted", rows, log.reserve(rows.height)))
+        with pytest.raises(IntegrityFailed):
+            log.seal(SIGNER)
+        for seq in (first, first + 1):
+            assert log.append("reconcile.finished", seq=seq) == seq
+        assert log.append("reconcile.finished") == 7
+        log.seal(SIGNER)
+    told = events_of(staging)
+    assert [(event[0], event[3]) for event, _ in told] == [
+        (seq, "row.accepted" if 3 <= seq <= 6 else "reconcile.finished") for seq in range(1, 8)
+    ]
+    assert [bytes(leaf) for _, leaf in told] == [leaf_of(event) for event, _ in told]
+    assert_sealed(staging, SIGNER.public_key)
 
 
 def test_a_detail_is_compact_sorted_and_without_blanks() -> None:

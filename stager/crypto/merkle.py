@@ -6,6 +6,7 @@ digits name, largest first. That is all that is needed to go on, and to give the
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import sha256
 
 from stager.errors import IntegrityFailed
@@ -20,9 +21,14 @@ def leaf_hash(data: bytes) -> bytes:
     return sha256(b"\0" + data).digest()
 
 
-def leaf_hashes(data: list[bytes]) -> bytes:
+def leaf_column(data: Iterable[bytes]) -> list[bytes]:
+    """The hash of each leaf's data."""
+    return [sha256(b"\0" + each).digest() for each in data]
+
+
+def leaf_hashes(data: Iterable[bytes]) -> bytes:
     """The hashes of the leaves' data, one after another."""
-    return b"".join([sha256(b"\0" + each).digest() for each in data])
+    return b"".join(leaf_column(data))
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:

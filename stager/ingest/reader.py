@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stager.ahead import ahead
 from stager.errors import InputRefused, Where
-from stager.ingest.ahead import ahead
 from stager.ingest.blocks import Block, Placed, Rows, Span, check_account, spans_of
 from stager.ingest.grammar import Grammar, cells_of
 from stager.ingest.headers import ColumnMatch, recognise

@@ -10,25 +10,20 @@ import polars as pl
 import pyarrow as pa
 
 from stager import sql
+from stager.ahead import ahead
 from stager.crypto.fingerprint import Fingerprinter
 from stager.crypto.merkle import Tree, leaf_hashes
 from stager.event_log import EventLog
-from stager.ingest.ahead import ahead
 from stager.ingest.places import PlacesDigest
 from stager.ingest.reader import Block, Source
 from stager.ingest.rejects import is_round_trip, own_extra, restored
 from stager.sheets import REJECTING, Code, Sheet
-from stager.staging import Staging
+from stager.staging import Gathered, Staging
 from stager.values import RULES_VERSION, Normalised, Rules, normalise
 
 Progress = Callable[[str, int, int | None], None]
 """Called with what is being done, how many bytes of how many are behind it."""
 
-GATHERED_ROWS = 300_000
-"""Rows that go into a table at once: with a row group and more for each thread, DuckDB compresses them and
-writes them out as they come, and needs no memory for them until the commit."""
-GATHERED_BYTES = 48 << 20
-"""Bytes of the file beyond which rows are not gathered any further."""
 KEPT_BYTES = 64 << 10
 """Bytes of the file that are kept as one block. DuckDB holds a whole row group's blocks in memory when it
 commits, and to show one record its block is unpacked: small is better."""
@@ -85,15 +80,16 @@ class _Ready:
     """A stretch of the file made ready to be written: frames as their tables take them.
 
     kept: its bytes in compressed blocks. leaves: the hashes of these blocks, one after another.
+    events: that its rows were accepted.
     """
 
-    byte_len: int
     rows: pl.DataFrame
     spans: pl.DataFrame
     issues: pl.DataFrame
     changes: pl.DataFrame
     kept: pl.DataFrame
     leaves: bytes
+    events: pl.DataFrame
 
 
 def account_for(source: Source, rules: Rules, *, progress: Progress) -> SourceAccount:
@@ -120,21 +116,23 @@ def stage(
     account = SourceAccount(source, source_id=staging.one("next_source"))
     _start(staging)
     tree, places = Tree(), PlacesDigest()
+    registering = log.reserve(1 + len(source.columns))  # what they say is known when the file is read
     blocks = _made_ready(
-        _read(source, account.source_id or 0, rules, progress), source.sheet, fingerprinter, account
+        _read(source, account.source_id or 0, rules, progress), source.sheet, fingerprinter, account, log
     )
-    for gathered in _gathered(ahead(blocks)):
-        for ready in gathered:
-            tree.extend(ready.leaves)
-            places.add(ready.rows, ready.spans)
-        _write(staging, source.sheet, gathered)
+    tables = _Tables(staging, log, source.sheet)
+    for ready in ahead(blocks):
+        tree.extend(ready.leaves)
+        places.add(ready.rows, ready.spans)
+        tables.add(ready)
+    tables.end()
     bound = {
         "content_root": tree.root().hex(),
         "places": places.hexdigest(),
         "rules_digest": told_digest(fingerprinter, rules.to_json()),
         "mapping_digest": told_digest(fingerprinter, source.mapping.to_json() if source.mapping else None),
     }
-    _register(staging, log, account, rules, bound)
+    _register(staging, log, account, rules, bound, registering)
     _write_events(staging, log, source.sheet, account)
     return account
 
@@ -171,7 +169,11 @@ def _start(staging: Staging) -> None:
 
 
 def _made_ready(
-    blocks: Iterator[_Read], sheet: Sheet, fingerprinter: Fingerprinter, account: SourceAccount
+    blocks: Iterator[_Read],
+    sheet: Sheet,
+    fingerprinter: Fingerprinter,
+    account: SourceAccount,
+    log: EventLog,
 ) -> Iterator[_Ready]:
     block_no = 0
     for read in blocks:
@@ -179,15 +181,30 @@ def _made_ready(
         _count(account, read.cells.height, block.byte_len, block.spans, read.found)
         kept, leaves = _kept(block, account.source_id or 0, block_no)
         block_no += kept.height
+        rows = read.cells.with_columns(fingerprint=fingerprints(sheet, read.cells, fingerprinter))
+        accepted = _accepted(sheet, rows, read.found)
         yield _Ready(
-            byte_len=block.byte_len,
-            rows=read.cells.with_columns(fingerprint=fingerprints(sheet, read.cells, fingerprinter)),
+            rows=rows,
+            events=log.ready("row.accepted", accepted, log.reserve(accepted.height)),
             spans=block.spans.with_columns(source_id=pl.lit(account.source_id, dtype=pl.Int32)),
             issues=_with_subjects(read, fingerprinter),
             changes=read.found.changes,
             kept=kept,
             leaves=leaves,
         )
+
+
+def _accepted(sheet: Sheet, rows: pl.DataFrame, found: Normalised) -> pl.DataFrame:
+    """The rows against which nothing speaks that rejects a row, as `EventLog.ready` takes them."""
+    rejected = found.issues.filter(pl.col("code").is_in(_REJECTING))["row_no"].unique()
+    print_ = pl.col("fingerprint").bin.encode("hex")
+    return rows.filter(~pl.col("row_no").is_in(rejected.implode())).select(
+        "source_id",
+        "row_no",
+        sheet=pl.lit(sheet.name),
+        finding_id=pl.lit(None, pl.Int64),
+        detail=pl.concat_str(pl.lit('{"fingerprint":"'), print_, pl.lit('"}')),
+    )
 
 
 def _kept(block: Block, source_id: int, first: int) -> tuple[pl.DataFrame, bytes]:
@@ -205,35 +222,33 @@ def _kept(block: Block, source_id: int, first: int) -> tuple[pl.DataFrame, bytes
     return frame, leaf_hashes(pieces)
 
 
-def _gathered(blocks: Iterator[_Ready]) -> Iterator[list[_Ready]]:
-    """Blocks by so many as are written at once."""
-    held: list[_Ready] = []
-    for ready in blocks:
-        held.append(ready)
-        if (
-            sum(each.rows.height for each in held) >= GATHERED_ROWS
-            or sum(each.byte_len for each in held) >= GATHERED_BYTES
-        ):
-            yield held
-            held = []
-    if held:
-        yield held
+class _Tables:
+    """The tables that a file goes into, each written by whole row groups."""
 
+    def __init__(self, staging: Staging, log: EventLog, sheet: Sheet) -> None:
+        places = {"table": sheet.table, "fields": sql.identifiers(sheet.fields)}
+        steps: dict[str, dict[str, str]] = {
+            "rows": places,
+            "spans": {},
+            "issues": {},
+            "changes": {},
+            "kept": {},
+        }
+        self._gathered = {
+            part: Gathered(staging.filling(f"add_{part}", f"gathered_{part}", named))
+            for part, named in steps.items()
+        }
+        self._gathered["events"] = Gathered(log.append_ready)
 
-def _write(staging: Staging, sheet: Sheet, gathered: list[_Ready]) -> None:
-    places = {"table": sheet.table, "fields": sql.identifiers(sheet.fields)}
-    filled: dict[str, tuple[str, list[pl.DataFrame], dict[str, str]]] = {
-        "add_rows": ("gathered_rows", [each.rows for each in gathered], places),
-        "add_spans": ("gathered_spans", [each.spans for each in gathered], {}),
-        "add_issues": ("gathered_issues", [each.issues for each in gathered], {}),
-        "add_changes": ("gathered_changes", [each.changes for each in gathered], {}),
-        "add_blocks": ("gathered_blocks", [each.kept for each in gathered], {}),
-    }
-    for step, (name, frames, named) in filled.items():
-        frame = pl.concat(frames, rechunk=False)
-        if frame.height:
-            with staging.lent(**{name: frame}):
-                staging.run(step, named)
+    def add(self, ready: _Ready) -> None:
+        """Take a stretch of the file; what is whole is written."""
+        for part, gathered in self._gathered.items():
+            gathered.add(getattr(ready, part))
+
+    def end(self) -> None:
+        """Write what is left."""
+        for gathered in self._gathered.values():
+            gathered.end()
 
 
 def fingerprints(sheet: Sheet, cells: pl.DataFrame, fingerprinter: Fingerprinter) -> pl.Series:
@@ -272,8 +287,14 @@ def told_digest(fingerprinter: Fingerprinter, told: str | None) -> str | None:
 
 
 def _register(
-    staging: Staging, log: EventLog, account: SourceAccount, rules: Rules, bound: dict[str, str | None]
+    staging: Staging,
+    log: EventLog,
+    account: SourceAccount,
+    rules: Rules,
+    bound: dict[str, str | None],
+    first: int,
 ) -> None:
+    """The file as a fact and as events with the numbers from `first`, which were reserved for them."""
     source, source_id = account.source, account.source_id
     mapping = source.mapping.to_json() if source.mapping else None
     known = {
@@ -309,17 +330,15 @@ def _register(
         "rules_version": RULES_VERSION,
         "mapped": mapping is not None,
     }
-    log.append("source.registered", detail, sheet=source.sheet.name, source_id=source_id)
-    for column in columns:
-        log.append("column.mapped", column, sheet=source.sheet.name, source_id=source_id)
+    log.append("source.registered", detail, sheet=source.sheet.name, source_id=source_id, seq=first)
+    for seq, column in enumerate(columns, first + 1):
+        log.append("column.mapped", column, sheet=source.sheet.name, source_id=source_id, seq=seq)
 
 
 def _write_events(staging: Staging, log: EventLog, sheet: Sheet, account: SourceAccount) -> None:
     about = {"sheet": sheet.name, "source_id": account.source_id}
-    for table in ("accepted_row", "rejected_row"):
-        staging.run(f"find_{table}s", {"table": sheet.table}, **about)
+    staging.run("find_rejected_rows", {"table": sheet.table}, **about)
     staging.run("find_raised", last=staging.one("last_finding"), **about)
-    log.append_rows("row.accepted", "accepted_row")
     log.append_rows("row.rejected", "rejected_row")
     raised = log.append_rows("finding.raised", "raised_finding")
     for kind, name, rule, count, rows in staging.rows("changed_sets"):

@@ -8,19 +8,22 @@ insert into event
 select $seq, $at, $actor, $kind, $version, $sheet, $source_id, $row_no, $finding_id, $detail,
     event_leaf($seq, event_head_text($at, $actor, $kind, $version), $sheet, $source_id, $row_no, $finding_id, $detail);
 
--- name: append_events
--- One event for each row of {table}, numbered on from the head in the rows' own order.
+-- name: order_rows
+-- The rows of {table} in the order of their events, with their place in it.
+create or replace temp table ordered_row as
+select row_number() over () - 1 as place, *
+from (select sheet, source_id, row_no, finding_id, detail from {table} order by source_id, row_no, finding_id);
+
+-- name: ordered_rows
+select sheet, source_id, row_no, finding_id, detail from ordered_row
+where place >= $first and place < $after order by place;
+
+-- name: append_ready
 insert into event
-select seq, $at, $actor, $kind, $version, sheet, source_id, row_no, finding_id, detail,
-    event_leaf(seq, event_head_text($at, $actor, $kind, $version), sheet, source_id, row_no, finding_id, detail)
-from (
-    select $head + row_number() over (order by source_id, row_no, finding_id) as seq,
-        sheet, source_id, row_no, finding_id, detail
-    from {table}
-);
+select seq, "at", actor, kind, version, sheet, source_id, row_no, finding_id, detail, leaf from ready_events;
 
 -- name: leaves_after
-select leaf from event where seq > $after order by seq;
+select seq, leaf from event where seq > $after order by seq;
 
 -- name: last_seal
 select seal_no, "at", first_seq, last_seq, size, root, previous, signature

@@ -11,8 +11,8 @@ insert into source values (
     $source_id, $sheet, $file_name, $sha256, $size, $encoding, $confidence, $evidence, $delimiter, $newline,
     $columns, $mapping, $rules, $content_root);
 
--- name: add_blocks
-insert into source_block select source_id, block_no, byte_start, byte_len, data from gathered_blocks;
+-- name: add_kept
+insert into source_block select source_id, block_no, byte_start, byte_len, data from gathered_kept;
 
 -- name: add_rows
 insert into {table} (source_id, row_no, line, byte_start, byte_len, fingerprint, {fields}, extra)
@@ -34,15 +34,6 @@ insert into new_issue select source_id, row_no, field, code, rule, standing, sub
 
 -- name: add_changes
 insert into new_change select source_id, row_no, field, code, rule from gathered_changes;
-
--- name: find_accepted_rows
-create or replace temp table accepted_row as
-select $sheet as sheet, source_id, row_no, null::bigint as finding_id,
-    '{' || '"fingerprint":"' || lower(hex(fingerprint)) || '"}' as detail
-from {table} as cells
-anti join (select row_no from new_issue where code in ('value.missing', 'value.invalid')) as bad
-    on bad.row_no = cells.row_no
-where cells.source_id = $source_id;
 
 -- name: find_rejected_rows
 create or replace temp table rejected_row as

@@ -27,7 +27,7 @@ from event
 where seq > $after and kind in ('migration.bound', 'migration.marked_synthetic');
 
 -- name: fold_new_rows
--- Each in the state that most of its kind will have, so that few are changed once more.
+-- Each in the state of an accepted row of which nothing else is known.
 insert into row_state (sheet, source_id, row_no, state)
 select sheet, source_id, row_no, case when sheet = 'patients' then 'ready' else 'waiting' end
 from event
@@ -222,10 +222,11 @@ from (select source_id, row_no, min(seq) as seq from event_row where kind = 'pub
 where sent.source_id = row_state.source_id and sent.row_no = row_state.row_no;
 
 -- name: find_affected
--- Rows that the events after $after speak of, in whatever way.
+-- Rows that the events after $after speak of, in whatever way. Of a row that was accepted, and no more, nothing is
+-- to be found out: it is in the state that fold_new_rows gave it.
 create or replace temp table affected as
 select distinct source_id, row_no from (
-    select source_id, row_no from event where seq > $after and row_no is not null
+    select source_id, row_no from event where seq > $after and row_no is not null and kind <> 'row.accepted'
     union all
     select source_id, row_no from event_row
     union all

@@ -1,10 +1,12 @@
 """The staging file: the only package that opens DuckDB.
 
 opening   the encrypted file attached and shut off from all else, DuckDB's errors as ours
+gathering frames gathered to whole row groups
 file      what is asked of it: named statements, transactions, schema steps
 """
 
 from stager.staging.file import DEFAULT_MEMORY, Places, Staging
+from stager.staging.gathering import ROW_GROUP, Gathered
 from stager.staging.opening import check_there
 
-__all__ = ["DEFAULT_MEMORY", "Places", "Staging", "check_there"]
+__all__ = ["DEFAULT_MEMORY", "ROW_GROUP", "Gathered", "Places", "Staging", "check_there"]

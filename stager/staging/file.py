@@ -28,6 +28,7 @@ import pyarrow as pa
 from stager import sql
 from stager.errors import IntegrityFailed, StagingUnavailable
 from stager.sheets import SHEETS
+from stager.staging.gathering import ROW_GROUP
 from stager.staging.opening import asked, attach, check_place, check_there, own_files, spill_folder
 
 DEFAULT_MEMORY = "320MiB"
@@ -36,7 +37,6 @@ Places: TypeAlias = Mapping[str, str] | None
 
 _INSERT = re.compile(r"(?:--[^\n]*\n)*insert into (\w+)")
 _MAKE = re.compile(r"(?:--[^\n]*\n)*create or replace temp table (\w+)")
-_ROW_GROUP = 122_880
 
 
 class _Lent:
@@ -215,12 +215,21 @@ class Staging:
         if self._first_inserts is None:
             return
         if self._first_inserts.setdefault(table, count) == 0 and count:
-            if count >= _ROW_GROUP:
+            if count >= ROW_GROUP:
                 raise IntegrityFailed(
                     f"{count} rows for {table} came after an empty insert, and DuckDB would lose them",
                     hint="nothing was changed; this is a fault in stager: report it",
                 )
             self._first_inserts[table] = count
+
+    def filling(self, name: str, lent: str, places: Places = None, /) -> Callable[[pl.DataFrame], None]:
+        """What runs the named statement with the frame that it is given lent to it by the name `lent`."""
+
+        def run(frame: pl.DataFrame) -> None:
+            with self.lent(**{lent: frame}):
+                self.run(name, places)
+
+        return run
 
     def rows(self, name: str, places: Places = None, /, **parameters: Any) -> list[tuple[Any, ...]]:
         """The named query's rows; for results that are small by nature."""

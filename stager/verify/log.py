@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from stager.ahead import ahead
 from stager.crypto import signing
 from stager.crypto.heads import Head
 from stager.crypto.merkle import Tree
 from stager.errors import Where
 from stager.event_log import Seal
-from stager.ingest.ahead import ahead
 from stager.staging import Staging
 from stager.verify.broken import broken
 

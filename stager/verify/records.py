@@ -11,9 +11,9 @@ import numpy.typing as npt
 import polars as pl
 
 from stager import sql
+from stager.ahead import ahead
 from stager.crypto.fingerprint import Fingerprinter
 from stager.errors import Where
-from stager.ingest.ahead import ahead
 from stager.ingest.places import PlacesDigest
 from stager.ingest.stage import fingerprints
 from stager.sheets import Sheet
