@@ -135,18 +135,19 @@ from (
 where latest.finding_id = finding.finding_id;
 
 -- name: fold_links
+-- With its patient found a row that waited is most likely ready; fold_other_states finds out which are not.
 update row_state set
+    state = case when state = 'waiting' and link.via is not null then 'ready' else state end,
     patient_source = link.patient_source, patient_row = link.patient_row, patient_person = link.patient_person,
     via = link.via, practitioner_source = link.practitioner_source,
     practitioner_row = link.practitioner_row, practitioner_person = link.practitioner_person
 from (
-    select source_id, row_no, staged_part(patient, 1) as patient_source, staged_part(patient, 2) as patient_row,
-        tenant_part(patient) as patient_person, via, staged_part(practitioner, 1) as practitioner_source,
-        staged_part(practitioner, 2) as practitioner_row, tenant_part(practitioner) as practitioner_person
+    select source_id, row_no, staged_part(parts[1], 1) as patient_source, staged_part(parts[1], 2) as patient_row,
+        tenant_part(parts[1]) as patient_person, parts[2] as via, staged_part(parts[3], 1) as practitioner_source,
+        staged_part(parts[3], 2) as practitioner_row, tenant_part(parts[3]) as practitioner_person
     from (
-        select source_id, row_no, arg_max_null(json_extract_string(detail, '$.patient'), seq) as patient,
-            arg_max_null(json_extract_string(detail, '$.via'), seq) as via,
-            arg_max_null(json_extract_string(detail, '$.practitioner'), seq) as practitioner
+        select source_id, row_no,
+            json_extract_string(arg_max(detail, seq), ['$.patient', '$.via', '$.practitioner']) as parts
         from event where seq > $after and kind in ('link.resolved', 'link.withdrawn')
         group by source_id, row_no
     )
