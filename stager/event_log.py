@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from stager.ahead import made_ahead
-from stager.crypto.merkle import Tree, leaf_column
+from stager.crypto.merkle import Subtree, Tree, leaf_column, subtrees
 from stager.crypto.signing import Signer
 from stager.errors import IntegrityFailed
 from stager.events import EVENT_KINDS
@@ -75,6 +75,7 @@ class EventLog:
         self.actor = actor
         self.at = clock()
         self.head: int = staging.one("event_head")
+        self._hashed: dict[int, list[Subtree]] = {}  # by the first event's number
 
     def append(
         self,
@@ -145,7 +146,9 @@ class EventLog:
             finding_id="finding_id",
             detail="detail",
         )
-        return events.with_columns(leaf=_leaves(events))
+        leaves = _leaves(events)
+        self._hashed[first] = subtrees(first - 1, b"".join(leaves))
+        return events.with_columns(leaf=pl.Series(leaves, dtype=pl.Binary))
 
     def append_ready(self, events: pl.DataFrame) -> None:
         """Append what `ready` gave."""
@@ -160,17 +163,11 @@ class EventLog:
         """
         last = last_seal(self._staging)
         tree = Tree.from_bytes(self._staging.one("seal_tree", seal_no=last.seal_no)) if last else Tree()
-        first_seq = last.last_seq + 1 if last else 1
-        self._require_count()
+        first_seq = tree.size + 1
+        self._require_each_once(first_seq)
         if first_seq > self.head:
             return None
-        for batch in self._staging.batches("leaves_after", after=first_seq - 1, batch_rows=STRETCH):
-            seqs = batch.column(0).to_numpy()
-            if not np.array_equal(seqs, np.arange(tree.size + 1, tree.size + 1 + len(seqs))):
-                raise self._incomplete()
-            tree.extend(b"".join(batch.column(1).to_pylist()))
-        if tree.size != self.head:
-            raise self._incomplete()
+        self._extend(tree)
         unsigned = Seal(
             seal_no=last.seal_no + 1 if last else 1,
             at=self.at,
@@ -184,9 +181,30 @@ class EventLog:
         self._staging.run("append_seal", **_parts(seal), tree=tree.to_bytes())
         return seal
 
-    def _require_count(self) -> None:
+    def _require_each_once(self, first_seq: int) -> None:
+        """What the file holds is counted: DuckDB 1.5.5 was seen to lose rows without a word."""
         if self._staging.one("count_rows_of", {"table": "event"}) != self.head:
             raise self._incomplete()
+        at = first_seq
+        for batch in self._staging.batches("seqs_after", after=first_seq - 1, batch_rows=STRETCH):
+            seqs = batch.column(0).to_numpy()
+            if not np.array_equal(seqs, np.arange(at, at + len(seqs))):
+                raise self._incomplete()
+            at += len(seqs)
+
+    def _extend(self, tree: Tree) -> None:
+        """Add the leaves of what was appended: most were hashed when they were made ready."""
+        for first in sorted(self._hashed):
+            self._extend_by_kept(tree, first - 1)
+            for subtree in self._hashed[first]:
+                tree.add(subtree)
+        self._hashed.clear()
+        self._extend_by_kept(tree, self.head)
+
+    def _extend_by_kept(self, tree: Tree, last: int) -> None:
+        if tree.size < last:
+            kept = self._staging.rows("leaves_between", after=tree.size, last=last)
+            tree.extend(b"".join(leaf for (leaf,) in kept))
 
     def _incomplete(self) -> IntegrityFailed:
         return IntegrityFailed(
@@ -211,11 +229,11 @@ def _parts(seal: Seal) -> dict[str, Any]:
     return {name: getattr(seal, name) for name in Seal.__dataclass_fields__}
 
 
-def _leaves(events: pl.DataFrame) -> pl.Series:
+def _leaves(events: pl.DataFrame) -> list[bytes]:
     """Each event's leaf hash: the macro event_leaf of stager/sql/staging.sql, for many at once."""
     netstrings = [_netstring(pl.col(name)) for name in events.columns]
     data = events.select(pl.concat_str(netstrings).cast(pl.Binary))
-    return pl.Series(leaf_column(data.to_series().to_list()), dtype=pl.Binary)
+    return leaf_column(data.to_series().to_list())
 
 
 def _netstring(column: pl.Expr) -> pl.Expr:

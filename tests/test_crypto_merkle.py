@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stager.crypto.merkle import EMPTY_ROOT, Tree, leaf_hash, leaf_hashes, node_hash, root
+from stager.crypto.merkle import (
+    EMPTY_ROOT,
+    Subtree,
+    Tree,
+    leaf_hash,
+    leaf_hashes,
+    node_hash,
+    root,
+    subtrees,
+)
 from stager.crypto.merkle_proofs import (
     Prover,
     consistency_proof,
@@ -238,3 +247,25 @@ def test_what_is_not_hashes_or_not_in_the_tree_is_refused() -> None:
         inclusion_proof(b"", 0)
     with pytest.raises(IndexError):
         consistency_proof(MANY[0], 2)
+
+
+@given(cuts=st.lists(st.integers(0, 70), max_size=6), size=st.integers(0, 70))
+def test_a_tree_of_stretches_hashed_apart_is_the_tree(cuts: list[int], size: int) -> None:
+    """Wherever a tree's leaves are cut, the subtrees of the stretches make the same tree."""
+    leaves = [leaf_hash(bytes([number])) for number in range(size)]
+    edges = sorted({0, size, *(cut for cut in cuts if cut < size)})
+    apart = [subtrees(a, b"".join(leaves[a:b])) for a, b in zip(edges, edges[1:], strict=False)]
+    tree = Tree()
+    for stretch in apart:
+        for subtree in stretch:
+            tree.add(subtree)
+    assert (tree.size, tree.root()) == (size, defined_root(leaves))
+
+
+def test_a_subtree_is_added_only_where_it_may_begin() -> None:
+    """Four leaves cannot begin behind two: the tree would be another one."""
+    tree = Tree()
+    tree.extend(b"".join([leaf_hash(b"a"), leaf_hash(b"b")]))
+    with pytest.raises(ValueError, match="begins"):
+        tree.add(Subtree(2, leaf_hash(b"c")))
+    assert tree.size == 2

@@ -222,7 +222,9 @@ def test_a_log_with_a_gap_is_not_sealed(staging: Staging) -> None:
     assert len(events_of(staging)) == 2
 
 
-@pytest.mark.parametrize("harm", ["delete from event where seq = 3", "update event set seq = 2 where seq = 3"])
+@pytest.mark.parametrize(
+    "harm", ["delete from event where seq = 3", "update event set seq = 2 where seq = 3"]
+)
 def test_a_stretch_that_lost_an_event_is_not_sealed(staging: Staging, harm: str) -> None:
     """An event that got lost, or got another's number, on its way into the file stops the command."""
 

@@ -7,6 +7,7 @@ digits name, largest first. That is all that is needed to go on, and to give the
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from hashlib import sha256
 
 from stager.errors import IntegrityFailed
@@ -38,8 +39,39 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 def paired(nodes: bytes) -> bytes:
     """The level above `nodes` (concatenated hashes), pair by pair; a last one without a pair is left out."""
-    whole = len(nodes) // (2 * HASH_BYTES) * (2 * HASH_BYTES)
-    return b"".join([sha256(b"\1" + nodes[i : i + 64]).digest() for i in range(0, whole, 2 * HASH_BYTES)])
+    width = 2 * HASH_BYTES
+    whole = len(nodes) // width * width
+    return b"".join([sha256(b"\1" + nodes[at : at + width]).digest() for at in range(0, whole, width)])
+
+
+@dataclass(frozen=True, slots=True)
+class Subtree:
+    """A full subtree of 2**level leaves: its root."""
+
+    level: int
+    root: bytes
+
+
+def subtrees(first: int, leaves: bytes) -> list[Subtree]:
+    """The largest full subtrees over a stretch of a tree's leaves, from left to right.
+
+    first: how many leaves stand before it. leaves: their hashes, one after another; ValueError where the
+    bytes are not whole hashes. What is hashed here need not be hashed again: see `Tree.add`.
+    """
+    if len(leaves) % HASH_BYTES:
+        raise ValueError(f"leaf hashes have {HASH_BYTES} bytes each; {len(leaves)} bytes were given")
+    before: list[Subtree] = []
+    after: list[Subtree] = []
+    place, nodes, level = first, leaves, 0
+    while nodes:
+        if place & 1:  # the right half of a pair that begins before the stretch
+            before.append(Subtree(level, nodes[:HASH_BYTES]))
+            place, nodes = place + 1, nodes[HASH_BYTES:]
+        if len(nodes) // HASH_BYTES & 1:  # the left half of a pair that ends behind it
+            after.append(Subtree(level, nodes[-HASH_BYTES:]))
+            nodes = nodes[:-HASH_BYTES]
+        place, nodes, level = place >> 1, paired(nodes), level + 1
+    return [*before, *reversed(after)]
 
 
 class Tree:
@@ -56,27 +88,23 @@ class Tree:
 
     def append(self, leaf: bytes) -> None:
         """Add one leaf, by its hash."""
-        self.extend(leaf)
+        self.add(Subtree(0, leaf))
 
     def extend(self, leaves: bytes) -> None:
-        """Add leaves, by their hashes one after another (32 bytes each).
+        """Add leaves, by their hashes one after another; ValueError where the bytes are not whole hashes."""
+        for subtree in subtrees(self._size, leaves):
+            self.add(subtree)
 
-        ValueError where the bytes are not whole hashes.
-        """
-        if len(leaves) % HASH_BYTES:
-            raise ValueError(f"leaf hashes have {HASH_BYTES} bytes each; {len(leaves)} bytes were given")
-        nodes, level = leaves, 0
-        new_peaks: list[bytes] = []
-        while nodes:
-            # A peak of this level stands to the left of the new nodes and is the first of its pair.
-            if self._size >> level & 1:
-                nodes = self._peaks.pop() + nodes
-            if len(nodes) // HASH_BYTES & 1:
-                new_peaks.append(nodes[-HASH_BYTES:])
-            nodes = paired(nodes)
+    def add(self, subtree: Subtree) -> None:
+        """Add the leaves of a full subtree; ValueError where none of its size can begin here."""
+        if self._size % (1 << subtree.level):
+            raise ValueError(f"no subtree of {1 << subtree.level} leaves begins behind {self._size} leaves")
+        level, node = subtree.level, subtree.root
+        while self._size >> level & 1:
+            node = node_hash(self._peaks.pop(), node)
             level += 1
-        self._peaks.extend(reversed(new_peaks))
-        self._size += len(leaves) // HASH_BYTES
+        self._peaks.append(node)
+        self._size += 1 << subtree.level
 
     def root(self) -> bytes:
         """The root hash, 32 bytes."""

@@ -22,8 +22,14 @@ where place >= $first and place < $after order by place;
 insert into event
 select seq, "at", actor, kind, version, sheet, source_id, row_no, finding_id, detail, leaf from ready_events;
 
+-- name: seqs_after
+select seq from event where seq > $after order by seq;
+
 -- name: leaves_after
-select seq, leaf from event where seq > $after order by seq;
+select leaf from event where seq > $after order by seq;
+
+-- name: leaves_between
+select leaf from event where seq > $after and seq <= $last order by seq;
 
 -- name: last_seal
 select seal_no, "at", first_seq, last_seq, size, root, previous, signature

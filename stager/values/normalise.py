@@ -74,7 +74,7 @@ def normalise(
     UsageError: a synonym of the rules stands for a word outside the vocabulary.
     """
     columns = _asked(sheet, fields)
-    readings = pl.collect_all([_reading(raw, column, rules) for column in columns], engine="streaming")
+    readings = pl.collect_all([_reading(raw, column, rules) for column in columns], engine="in-memory")
     rows = raw.select(ROW_COLUMNS)
     told = list(zip(columns, readings, strict=True))
     return Normalised(
