@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -254,7 +255,7 @@ def test_a_tree_of_stretches_hashed_apart_is_the_tree(cuts: list[int], size: int
     """Wherever a tree's leaves are cut, the subtrees of the stretches make the same tree."""
     leaves = [leaf_hash(bytes([number])) for number in range(size)]
     edges = sorted({0, size, *(cut for cut in cuts if cut < size)})
-    apart = [subtrees(a, b"".join(leaves[a:b])) for a, b in zip(edges, edges[1:], strict=False)]
+    apart = [subtrees(a, b"".join(leaves[a:b])) for a, b in pairwise(edges)]
     tree = Tree()
     for stretch in apart:
         for subtree in stretch:

@@ -202,7 +202,7 @@ def test_a_set_is_appended_in_the_order_of_its_rows(staging: Staging) -> None:
 
 
 def test_a_log_with_a_gap_is_not_sealed(staging: Staging) -> None:
-    """Where the log does not hold what its numbers say, a command ends with exit code 6 and appends nothing."""
+    """Where the log does not hold what its numbers say, a command ends with exit code 6."""
     with staging.transaction():
         log = log_in(staging)
         for _ in range(3):
