@@ -9,17 +9,21 @@ laid among them so that one source's ids ascend row by row and lie together in a
     bytes 6-7   version (4 bits, 8) and the row number's lower 12 bits
     byte  8     variant (2 bits, 10) and 6 bits of the digest
     bytes 9-15  digest
+
+numpy and pyarrow are imported where whole columns are made: to show one row's id they are not worth the wait.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
 
 ID_BYTES = 16
 LAST_ROW = 2**28 - 1
@@ -42,6 +46,8 @@ def row_id_bytes(
     tenant: str, sheet: str, sha256: str, row_nos: Sequence[int] | npt.NDArray[np.integer]
 ) -> npt.NDArray[np.uint8]:
     """The ids of a source's rows, one of 16 bytes for each row number, in their order."""
+    import numpy as np
+
     rows = np.asarray(row_nos, dtype=np.int64)
     if rows.size and not (rows.min() >= 1 and rows.max() <= LAST_ROW):
         raise _outside()
@@ -58,6 +64,8 @@ def row_id_column(
     tenant: str, sheet: str, sha256: str, row_nos: Sequence[int] | npt.NDArray[np.integer]
 ) -> pa.FixedSizeBinaryArray:
     """As `row_id_bytes`, as an Arrow column of fixed_size_binary(16)."""
+    import pyarrow as pa
+
     whole = row_id_bytes(tenant, sheet, sha256, row_nos)
     return pa.FixedSizeBinaryArray.from_buffers(
         pa.binary(ID_BYTES), len(whole), [None, pa.py_buffer(whole.tobytes())]

@@ -8,13 +8,23 @@ persons    who can be named in one, and the veto of two NHS numbers
 fitting    which of them a finding takes as it stands
 deciding   checking and making one, and taking it back
 assigning  asking a colleague, which decides nothing
+
+What needs polars is looked up when it is first asked for (PEP 562), so that what a decision is can be
+named without it.
 """
 
-from stager.decisions.assigning import assign
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from stager.decisions.choices import ALLOWED, BlindIndex, Choice, Decision, Finding
-from stager.decisions.deciding import correction_bytes, decide, decide_rows, undo
-from stager.decisions.fitting import fitting
-from stager.decisions.persons import MOST_MERGED, vetoes
+
+if TYPE_CHECKING:
+    from stager.decisions.assigning import assign
+    from stager.decisions.deciding import correction_bytes, decide, decide_rows, undo
+    from stager.decisions.fitting import fitting
+    from stager.decisions.persons import MOST_MERGED, vetoes
 
 __all__ = [
     "ALLOWED",
@@ -31,3 +41,22 @@ __all__ = [
     "undo",
     "vetoes",
 ]
+
+_WHERE = {
+    "MOST_MERGED": "stager.decisions.persons",
+    "assign": "stager.decisions.assigning",
+    "correction_bytes": "stager.decisions.deciding",
+    "decide": "stager.decisions.deciding",
+    "decide_rows": "stager.decisions.deciding",
+    "fitting": "stager.decisions.fitting",
+    "undo": "stager.decisions.deciding",
+    "vetoes": "stager.decisions.persons",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(_WHERE[name]), name)
+    globals()[name] = found
+    return found

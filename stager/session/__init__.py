@@ -1,14 +1,25 @@
-"""The session: wiring, and one method for each thing that a person may do with stager."""
+"""The session: wiring, and one method for each thing that a person may do with stager.
 
-from stager.approvals import Approval, Plan
-from stager.decisions import Choice, Decision, Finding
-from stager.publish import Published
-from stager.session.intake import Intake
-from stager.session.reading import Filter
-from stager.session.reporting import Format
-from stager.session.reviewing import holder
-from stager.session.session import Session
+A name is looked up when it is first asked for (PEP 562): some of them bring the stages' libraries, and a
+command that needs no stage should not wait for those.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from stager.session.settings import DEFAULT_STAGING, Progress, Settings, silent
+
+if TYPE_CHECKING:
+    from stager.approvals import Approval, Plan
+    from stager.decisions import Choice, Decision, Finding
+    from stager.publish import Published
+    from stager.session.intake import Intake
+    from stager.session.reading import Filter
+    from stager.session.reporting import Format
+    from stager.session.reviewing import holder
+    from stager.session.session import Session
 
 __all__ = [
     "DEFAULT_STAGING",
@@ -27,3 +38,25 @@ __all__ = [
     "holder",
     "silent",
 ]
+
+_WHERE = {
+    "Approval": "stager.approvals",
+    "Choice": "stager.decisions",
+    "Decision": "stager.decisions",
+    "Filter": "stager.session.reading",
+    "Finding": "stager.decisions",
+    "Format": "stager.session.reporting",
+    "Intake": "stager.session.intake",
+    "Plan": "stager.approvals",
+    "Published": "stager.publish",
+    "Session": "stager.session.session",
+    "holder": "stager.session.reviewing",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(_WHERE[name]), name)
+    globals()[name] = found
+    return found

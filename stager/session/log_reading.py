@@ -15,8 +15,8 @@ from stager.session.log_words import DONE_BY_PEOPLE, decision_words, words_of
 from stager.session.persons import TENANT, split_place
 from stager.session.queue import of_person
 from stager.session.review_views import EventFilter, LastDecision, LogLine
-from stager.session.stories import iso, place_of_row
-from stager.session.views import EventLine
+from stager.session.stories import place_of_row
+from stager.session.views import EventLine, iso
 from stager.sheets import PATIENTS
 from stager.staging import Staging
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from stager import sql
-from stager.decisions import Finding
-from stager.records import rules_of
 from stager.session.review_views import ColumnLook
 from stager.sheets import SHEET, Column, Kind, Sheet
 from stager.staging import Staging
+
+if TYPE_CHECKING:
+    from stager.decisions import Finding
 
 _MOST_VALUES = 12
 
@@ -33,6 +35,8 @@ class Looks:
             self._seen[key] = _look(staging, sheet, column)
         if column.field != "role":
             return self._seen[key]
+        from stager.records import rules_of  # brings polars, and every session makes its looks
+
         roles = rules_of(staging, finding.source_id).roles
         return replace(self._seen[key], allowed=(*column.vocabulary, *roles))
 

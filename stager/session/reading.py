@@ -14,8 +14,7 @@ from stager.errors import UsageError
 from stager.event_log import last_seal
 from stager.projections import as_of, standing
 from stager.row_ids import row_id
-from stager.session.stories import iso
-from stager.session.views import Moment, RowLine, Status
+from stager.session.views import Moment, RowLine, Status, iso
 from stager.sheets import PATIENTS, SHEET, State
 from stager.staging import Staging
 from stager.wording import counted

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from stager import decisions
-from stager.decisions import BlindIndex, Finding
 from stager.errors import StagingInUse
-from stager.session import cells, evidence, linking, log_reading, reading, signing
-from stager.session.alike import common_ways
-from stager.session.finding_people import find_people, rows_of
-from stager.session.log_reading import Events
+from stager.session import reading, signing
 from stager.session.looking import who_has
-from stager.session.queue import Queue, lines
 from stager.session.reading import Filter
 from stager.session.review_views import (
     EventFilter,
@@ -31,16 +27,30 @@ from stager.session.review_views import (
 from stager.session.settings import Settings
 from stager.session.workspace import Workspace, key_for
 
+if TYPE_CHECKING:
+    from stager.decisions import BlindIndex, Finding
+    from stager.session.log_reading import Events
+    from stager.session.queue import Queue
+
 
 class Reviewing:
     """The part of a session that review works with. What it shows is patients' values: see `review_views`."""
 
+    def get_ready(self) -> None:
+        """Read what queue, findings and log need, while a person still looks at the numbers."""
+        for name in ("evidence", "log_reading", "linking"):
+            import_module(f"stager.session.{name}")
+
     def queue(self, wanted: QueueFilter, order: QueueOrder = QueueOrder.NUMBER) -> Queue:
         """The findings that a filter means, in order, read page by page."""
+        from stager.session.queue import Queue
+
         return Queue(self._open().staging, wanted, order)
 
     def finding_view(self, finding_id: int) -> FindingView:
         """A finding with everything that a person needs to decide it. UsageError where there is none."""
+        from stager.session import evidence, linking
+
         workspace = self._open()
         known = linking.standing_snapshot(workspace.staging)
         index = self._when_asked(workspace) if known else None
@@ -52,34 +62,50 @@ class Reviewing:
 
     def finding_lines(self, numbers: Sequence[int]) -> list[QueueLine]:
         """These findings as lines, in this order."""
+        from stager.session.queue import lines
+
         return lines(self._open().staging, numbers)
 
     def ways(self, findings: Sequence[Finding]) -> tuple[Way, ...]:
         """The decisions that every one of these findings takes now."""
+        from stager.session.alike import common_ways
+
         return common_ways(self._open().staging, findings)
 
     def find_people(self, text: str, most: int = 50) -> list[Record]:
         """The persons in whose record every word stands; patients' values."""
+        from stager.session.finding_people import find_people
+
         return find_people(self._open().staging, text, most)
 
     def rows_of(self, place: str, most: int = 60) -> list[Record]:
         """The rows that are linked to a person; patients' values."""
+        from stager.session.finding_people import rows_of
+
         return rows_of(self._open().staging, place, most)
 
     def record(self, place: str, sheet: str) -> Record:
         """A row as it came and as it stands. place: SOURCE:ROW, or tenant:ID. UsageError for none."""
+        from stager.session import cells
+
         return cells.record(self._open().staging, place, sheet)
 
     def events(self, wanted: EventFilter) -> Events:
         """The log's events that a filter means, newest first, read page by page."""
+        from stager.session.log_reading import Events
+
         return Events(self._open().staging, wanted)
 
     def timeline(self, place: str, sheet: str) -> list[LogLine]:
         """What happened to a row, the first thing first; of a patient also to the rows linked to them."""
+        from stager.session import log_reading
+
         return log_reading.timeline(self._open().staging, place, sheet)
 
     def last_decision(self, actor: str | None = None) -> LastDecision | None:
         """The newest decision, of this actor where one is named, that stands and could be taken back."""
+        from stager.session import log_reading
+
         return log_reading.last_decision(self._open().staging, actor)
 
     def signing(self, sheet: str | None = None) -> Signing:
@@ -88,6 +114,8 @@ class Reviewing:
 
     def assign(self, findings: Sequence[Finding], to: str, note: str | None, *, actor: str) -> int:
         """Ask a colleague about open findings, as one event; "" takes it back. The event's seq."""
+        from stager import decisions
+
         workspace = self._to_write()
         with workspace.writing(actor) as log:
             return decisions.assign(workspace.staging, log, findings, to, note)

@@ -2,6 +2,9 @@
 
 Every method that writes takes the actor, so that one process may serve several people. Nothing here
 prints; long work reports through `progress`.
+
+A stage is imported by the method that needs it: reading polars, pyarrow and psycopg takes longer than
+`stager status` may, which needs none of them (tests/test_startup.py).
 """
 
 from __future__ import annotations
@@ -9,35 +12,36 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from stager import decisions, projections
+from stager import projections
 from stager.account import require_balance, require_expected
 from stager.approvals import Approval, Plan, approve, cut_plan
-from stager.crypto import keystore, places
-from stager.crypto.keyset import KeyDescription
-from stager.decisions import Choice, Finding
 from stager.errors import KeyUnavailable, StagerError, StagingUnavailable, UsageError
-from stager.ingest.rejects import RejectFile, reject_files
-from stager.ingest.stage import SourceAccount
-from stager.publish import CHUNK_ROWS, Published, publish
-from stager.publish.reencrypt import Reencrypted, reencrypt
-from stager.reconcile import Outcome
-from stager.report import Report
-from stager.session import expecting, intake, linking, reading, reporting, stories, verification
-from stager.session.intake import Intake
+from stager.session import expecting, reading
 from stager.session.looking import refuse_writing
-from stager.session.reporting import Format
 from stager.session.reviewing import Reviewing
 from stager.session.settings import Progress, Settings, silent
-from stager.session.tenants import Doors
-from stager.session.views import RowLine, RowStory, RowValues, Status
 from stager.session.workspace import Workspace, key_for
-from stager.tenant.comparison import Difference
-from stager.tenant.registry import Registry
-from stager.tenant.schema import prove_tenant
-from stager.verify import Proofs, Verified, build_pack, checking
+
+if TYPE_CHECKING:
+    from stager.crypto.keyset import KeyDescription
+    from stager.decisions import BlindIndex, Choice, Finding
+    from stager.ingest.rejects import RejectFile
+    from stager.ingest.stage import SourceAccount
+    from stager.publish import Published
+    from stager.publish.reencrypt import Reencrypted
+    from stager.reconcile import Outcome
+    from stager.report import Report
+    from stager.session.intake import Intake
+    from stager.session.reporting import Format
+    from stager.session.tenants import Doors
+    from stager.session.views import RowLine, RowStory, RowValues, Status
+    from stager.tenant.comparison import Difference
+    from stager.tenant.registry import Registry
+    from stager.verify import Proofs, Verified
 
 
 class Session(Reviewing):
@@ -45,7 +49,6 @@ class Session(Reviewing):
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.doors = Doors(settings)
         self.key_made: str | None = None
         self._workspace: Workspace | None = None
 
@@ -54,6 +57,13 @@ class Session(Reviewing):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @cached_property
+    def doors(self) -> Doors:
+        """The doors to the tenants."""
+        from stager.session.tenants import Doors
+
+        return Doors(self.settings)
 
     def close(self) -> None:
         """Let go of the staging file."""
@@ -72,6 +82,8 @@ class Session(Reviewing):
         progress: Progress = silent,
     ) -> list[SourceAccount]:
         """Stage files, all or none; dry, only their accounts. InputRefused for a file that cannot."""
+        from stager.session import intake
+
         sources, _ = intake.open_sources(files, told, self.settings.cwd)
         if dry_run:
             known, now = self.doors.known(tenant), self.settings.clock()
@@ -96,6 +108,8 @@ class Session(Reviewing):
 
     def reconcile(self, *, actor: str, tenant: str | None = None, progress: Progress = silent) -> Outcome:
         """Link rows and raise findings; with a tenant named, also against the tenant's own people."""
+        from stager.session import linking
+
         workspace = self._to_write()
         if tenant is not None:
             self.doors.tenant(tenant)
@@ -143,6 +157,9 @@ class Session(Reviewing):
 
     def decide(self, findings: Sequence[Finding], choice: Choice, *, actor: str) -> int:
         """Decide findings, all alike, as one event, and link and check anew what that changes; its seq."""
+        from stager import decisions
+        from stager.session import linking
+
         workspace = self._to_write()
         with workspace.writing(actor) as log:
             seq = decisions.decide(
@@ -158,6 +175,9 @@ class Session(Reviewing):
 
     def decide_rows(self, rows: Sequence[tuple[str, str]], choice: Choice, *, actor: str) -> int:
         """Exclude or put back rows (sheet, row) as such, as one event; its seq."""
+        from stager import decisions
+        from stager.session import linking
+
         workspace = self._to_write()
         named = [(sheet, *reading.find_row(workspace.staging, sheet, row)) for sheet, row in rows]
         with workspace.writing(actor) as log:
@@ -167,6 +187,9 @@ class Session(Reviewing):
 
     def undo(self, seq: int, *, actor: str, reason: str | None = None) -> int:
         """Take back the decision of that event; the seq of the event that does."""
+        from stager import decisions
+        from stager.session import linking
+
         workspace = self._to_write()
         with workspace.writing(actor) as log:
             done = decisions.undo(workspace.staging, log, seq, reason=reason)
@@ -194,6 +217,9 @@ class Session(Reviewing):
 
         strict: IntegrityFailed where the records are not as many as the practice expects.
         """
+        from stager.publish import publish
+        from stager.session import linking
+
         settings, profile = self.doors.tenant(tenant), self.doors.profile(tenant)
         workspace = self._open() if dry_run else self._to_write()
         require_balance(workspace.staging)
@@ -217,6 +243,8 @@ class Session(Reviewing):
 
     def _bind_proved(self, workspace: Workspace, tenant: str, actor: str, *, dry_run: bool) -> None:
         """Bind the migration to a tenant whose database proves to be its own; a rehearsal binds nothing."""
+        from stager.tenant.schema import prove_tenant
+
         bound = workspace.tenant_slug(None)
         if bound == tenant:
             return
@@ -236,10 +264,14 @@ class Session(Reviewing):
 
     def rejects(self) -> list[RejectFile]:
         """The rejected and held records of each file, to correct and take in again."""
+        from stager.ingest.rejects import reject_files
+
         return reject_files(self._open().staging)
 
     def write_rejects(self, folder: Path) -> list[tuple[Path, RejectFile]]:
         """Write the reject files into a folder, readable for their owner only."""
+        from stager.crypto import places
+
         files = self.rejects()
         target = self.settings.cwd / folder
         try:
@@ -256,32 +288,44 @@ class Session(Reviewing):
 
     def history(self, sheet: str, row: str) -> RowStory:
         """Every event of a source row; row is its number, or SOURCE:NUMBER."""
+        from stager.session import stories
+
         staging = self._open().staging
         return stories.story(staging, *reading.find_row(staging, sheet, row))
 
     def why(self, target_id: str, table: str | None = None) -> RowStory:
         """Where a published row came from. UsageError where that table does not take such rows."""
+        from stager.session import stories
+
         staging = self._open().staging
         sheets = self.doors.sheet_of_tables(projections.standing(staging, "tenant")) if table else {}
         return stories.story(staging, *reading.find_target(staging, target_id, table, sheets))
 
     def show_values(self, found: RowStory, *, actor: str, field: str | None = None) -> RowValues:
         """The cells of a row, or one of them: patients' values, and an event says who had them shown."""
+        from stager.session import stories
+
         workspace = self._to_write()
         with workspace.writing(actor) as log:
             return stories.values(workspace.staging, log, found.source_id, found.row, field)
 
     def report(self, *, at: int | None = None, patient: str | None = None) -> Report:
         """The report, now or as of event `at`; with one person's evidence where they are named."""
+        from stager.session import reporting
+
         return reporting.make_report(self._open(), self.doors, at=at, patient=patient)
 
     def write_report(self, report: Report, form: Format, out: Path | None = None) -> list[Path]:
         """Write the report in one form, mode 0600: CSV into a folder, else one file; the paths."""
+        from stager.session import reporting
+
         files = reporting.files_of(report, form)
         return reporting.write_report(files, form, out, self.settings.cwd)
 
     def write_report_pack(self, report: Report, out: Path) -> tuple[str, ...]:
         """Write the auditor's pack with the report in every form; the names of its members."""
+        from stager.session import reporting
+
         return self.write_pack(out, reporting.members_of(report))
 
     def rebuild(self) -> tuple[str, str]:
@@ -299,15 +343,21 @@ class Session(Reviewing):
 
         deep: open every protected field of the tenant. IntegrityFailed names the first wrong thing.
         """
+        from stager.session import verification
+
         return verification.verify_all(self._open_as_it_is(), self.doors, tenant, progress, deep=deep)
 
     def prove(self) -> Proofs:
         """What makes proofs over the log: checkpoints, inclusion, consistency, one person's evidence."""
+        from stager.verify import Proofs
+
         workspace = self._open()
         return Proofs(workspace.staging, workspace.signer)
 
     def write_pack(self, out: Path, extra: Mapping[str, bytes] | None = None) -> tuple[str, ...]:
         """Write the auditor's pack, with further members by name; the names of all of them."""
+        from stager.verify import build_pack
+
         workspace = self._open()
         return build_pack(workspace.staging, workspace.signer, self.settings.cwd / out, extra)
 
@@ -333,10 +383,14 @@ class Session(Reviewing):
 
     def export_keys(self, slug: str, path: Path) -> None:
         """Write the unwrapped keyset to a new file, mode 0600."""
+        from stager.crypto import keystore
+
         keystore.export(self.doors.keyset(slug), self.settings.cwd / path)
 
     def reencrypt(self, slug: str, *, progress: Progress = silent) -> Reencrypted:
         """Move every protected field that is not under the primary key to it."""
+        from stager.publish.reencrypt import reencrypt
+
         tenant, profile = self.doors.tenant(slug), self.doors.profile(slug)
         with self.doors.connected(slug) as connection:
             return reencrypt(connection, tenant, profile, self.doors.keyset(slug), progress)
@@ -365,13 +419,17 @@ class Session(Reviewing):
 
     def _open_as_it_is(self) -> Workspace:
         """The workspace without a word against it yet: verifying finds what is wrong, and in what order."""
+        from stager.verify import checking
+
         if self._workspace is None:
             key = key_for(self.settings, create=False)
             with checking("the staging file"):
                 self._workspace = Workspace.open(self.settings, key, create=False, checked=False)
         return self._workspace
 
-    def _index(self, workspace: Workspace) -> decisions.BlindIndex | None:
+    def _index(self, workspace: Workspace) -> BlindIndex | None:
+        from stager.session import linking
+
         slug = workspace.tenant_slug(None)
         if slug and linking.standing_snapshot(workspace.staging):
             return linking.indexer(self.doors, slug)
@@ -380,6 +438,8 @@ class Session(Reviewing):
 
 def _chunk_rows(environ: Mapping[str, str]) -> int:
     """How many rows go to the tenant in one transaction at most: STAGER_CHUNK_ROWS, where it is set."""
+    from stager.publish import CHUNK_ROWS
+
     told = environ.get("STAGER_CHUNK_ROWS", "") or str(CHUNK_ROWS)
     if not (told.isascii() and told.isdecimal() and 1 <= len(told) <= 7 and int(told)):
         raise UsageError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from stager import sql
@@ -14,17 +13,21 @@ from stager.ingest.rejects import bytes_of
 from stager.projections import standing
 from stager.records import rows_frame, slices
 from stager.row_ids import row_id
-from stager.session.views import CellChange, ChunkStory, EventLine, LinkStory, RowCell, RowStory, RowValues
+from stager.session.views import (
+    CellChange,
+    ChunkStory,
+    EventLine,
+    LinkStory,
+    RowCell,
+    RowStory,
+    RowValues,
+    iso,
+)
 from stager.sheets import SHEET, Sheet, State
 from stager.staging import Staging
 from stager.values.verdicts import CHANGES
 
 _CHANGES = ("value.normalised", "value.defaulted")
-
-
-def iso(microseconds: int) -> str:
-    """Microseconds since 1970 UTC → ISO 8601 to the microsecond."""
-    return datetime.fromtimestamp(microseconds / 1_000_000, UTC).isoformat(timespec="microseconds")
 
 
 def story(staging: Staging, source_id: int, row_no: int) -> RowStory:

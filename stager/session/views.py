@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from stager.account import SheetAccount
+
+
+def iso(microseconds: int) -> str:
+    """Microseconds since 1970 UTC → ISO 8601 to the microsecond."""
+    return datetime.fromtimestamp(microseconds / 1_000_000, UTC).isoformat(timespec="microseconds")
 
 
 @dataclass(frozen=True, slots=True)

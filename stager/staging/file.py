@@ -19,17 +19,19 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import duckdb
-import polars as pl
-import pyarrow as pa
 
 from stager import sql
 from stager.errors import IntegrityFailed, StagingUnavailable
 from stager.sheets import SHEETS
 from stager.staging.gathering import ROW_GROUP
 from stager.staging.opening import asked, attach, check_place, check_there, own_files, spill_folder
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
 
 DEFAULT_MEMORY = "320MiB"
 Places: TypeAlias = Mapping[str, str] | None
@@ -46,6 +48,8 @@ class _Lent:
     """
 
     def __init__(self, frame: pl.DataFrame | pa.Table) -> None:
+        import polars as pl  # here and in `frame`: opening a file and asking a few numbers needs none of it
+
         # As large strings: string views have no kernels for the filters that DuckDB hands to Arrow.
         self._table = frame.to_arrow() if isinstance(frame, pl.DataFrame) else frame
 
@@ -242,6 +246,8 @@ class Staging:
 
     def frame(self, name: str, places: Places = None, /, **parameters: Any) -> pl.DataFrame:
         """The named query's result as a polars frame, whole."""
+        import polars as pl
+
         result = self._execute(sql.statement(name, **(places or {})), parameters)
         frame = pl.from_arrow(asked(self.path, result.to_arrow_table))
         assert isinstance(frame, pl.DataFrame)

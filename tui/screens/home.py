@@ -120,6 +120,7 @@ class HomeScreen(ReviewScreen):
         lines = _lines(status)
         table = self.query_one(VirtualTable)
         await table.show(len(lines), _among(lines), cursor=table.cursor)
+        await self.ask(lambda session: session.get_ready())
 
     @on(VirtualTable.Chosen)
     def open_code(self, event: VirtualTable.Chosen) -> None:

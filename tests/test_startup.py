@@ -1,0 +1,66 @@
+"""How soon a command begins: what is read from disk before the first answer, and what is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stager import decisions, session
+from tests.running import Place
+from tests.spine import run_python, session_in, write_practice
+
+STAGES = ("polars", "pyarrow", "numpy", "psycopg", "textual")
+"""The libraries that the stages and the screens bring, the slowest to be read."""
+
+CALL = """
+import sys
+from stager.cli import main
+code = main(sys.argv[2:])
+print("loaded:", *(name for name in sys.argv[1].split() if name in sys.modules), file=sys.stderr)
+sys.exit(code)
+"""
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a staging file that a practice was taken into, and a decision."""
+    folder = tmp_path_factory.mktemp("staged")
+    (files,) = write_practice(folder / "csv")
+    with session_in(folder) as work:
+        work.ingest(files, session.Intake(synthetic=True), actor="eng")
+        work.reconcile(actor="eng")
+    return folder
+
+
+def _loaded(folder: Path, libraries: tuple[str, ...], *command: str) -> list[str]:
+    environ = Place(folder).whole_environ
+    told = (" ".join(libraries), "--staging", str(folder / "staging.duckdb"), *command)
+    called = run_python(CALL, *told, **environ)
+    assert called.returncode == 0, called.stderr
+    return called.stderr.rpartition("loaded:")[2].split()
+
+
+@pytest.mark.parametrize("command", [["status"], ["findings"], ["decide", "--help"]])
+def test_what_needs_no_stage_waits_for_none(staged: Path, command: list[str]) -> None:
+    """The account and the findings are asked of DuckDB alone."""
+    assert _loaded(staged, STAGES, *command) == []
+
+
+def test_help_opens_nothing(staged: Path) -> None:
+    """Nor is DuckDB read for the program's own page."""
+    assert _loaded(staged, (*STAGES, "duckdb", "cryptography"), "--help") == []
+
+
+def test_what_is_looked_for_is_found(staged: Path) -> None:
+    """The libraries would be seen if they were read: to show rows' columns they are."""
+    assert {"polars", "pyarrow", "numpy"} <= set(_loaded(staged, STAGES, "history", "patients", "1"))
+
+
+@pytest.mark.parametrize("package", [session, decisions])
+def test_every_name_of_a_package_is_there(package: object) -> None:
+    """Also those that are looked up only when asked for; any other is refused as Python does."""
+    for name in package.__all__:  # type: ignore[attr-defined]
+        assert getattr(package, name) is not None
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        package.nothing  # type: ignore[attr-defined]  # noqa: B018
