@@ -12,7 +12,12 @@ from hypothesis import settings
 
 from stager.tenant import embedded
 
-pytest_plugins = ["tests.postgres", "tests.review_practice", "tests.verify_migration"]
+pytest_plugins = [
+    "tests.postgres",
+    "tests.publish_migration",
+    "tests.review_practice",
+    "tests.verify_migration",
+]
 
 # A busy machine is no fault of the code's.
 settings.register_profile("stager", deadline=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 
 from stager import sql
 from stager.approvals import approve, void_changed
@@ -207,6 +209,24 @@ def stage_everything(migration: Migration, clinical_rows: int = 14) -> None:
         migration.add(sheet, rows, links)
 
 
+@pytest.fixture(scope="session")
+def everything_staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a staging file of all four sheets, for each test to copy: see `staged_copy`."""
+    folder = tmp_path_factory.mktemp("everything")
+    made = open_migration(folder, Tenant(slug=SLUG, dsn=""))
+    stage_everything(made)
+    made.staging.close()
+    return folder
+
+
+def staged_copy(home: Path, folder: Path, tenant: Tenant) -> Migration:
+    """A copy of the staging file in `home`, with all four sheets, as that tenant's migration."""
+    shutil.copy(home / "staging.duckdb", folder)
+    made = open_migration(folder, tenant)
+    made.sources |= dict(made.staging._execute("select sheet, source_id from source").fetchall())
+    return made
+
+
 def open_migration(path: Path, tenant: Tenant) -> Migration:
-    """An empty migration of that tenant."""
+    """The migration of that tenant in that folder, empty where there is none."""
     return Migration(Staging.open(path / "staging.duckdb", FILE_KEY), tenant, Profile.load(tenant.profile))

@@ -24,7 +24,7 @@ from stager.tenant.ledger import LedgerEntry
 from stager.tenant.postgres import Connection
 from stager.tenant.registry import Tenant
 from tests.postgres import SLUG
-from tests.publish_migration import FILE_KEY, Migration, open_migration, stage_everything
+from tests.publish_migration import FILE_KEY, Migration, staged_copy
 
 ALL = {"users_user": 8, "clinical_data_note": 14, "clinical_data_prescription": 14}
 
@@ -34,9 +34,8 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def migration(tmp_path: Path, clinic_tenant: Tenant) -> Iterator[Migration]:
-    made = open_migration(tmp_path, clinic_tenant)
-    stage_everything(made)
+def migration(tmp_path: Path, clinic_tenant: Tenant, everything_staged: Path) -> Iterator[Migration]:
+    made = staged_copy(everything_staged, tmp_path, clinic_tenant)
     made.approve()
     yield made
     made.staging.close()

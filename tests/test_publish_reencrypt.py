@@ -18,16 +18,15 @@ from stager.tenant import postgres
 from stager.tenant.postgres import Connection
 from stager.tenant.registry import Tenant
 from tests.postgres import SLUG
-from tests.publish_migration import Migration, clinical, open_migration, stage_everything
+from tests.publish_migration import Migration, clinical, staged_copy
 
 LATER = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 @pytest.fixture(params=["clinic_tenant", "django_tenant"])
-def migration(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Migration]:
+def migration(request: pytest.FixtureRequest, tmp_path: Path, everything_staged: Path) -> Iterator[Migration]:
     """Published in both formats: by uuids and AES-GCM, by sequences and Fernet."""
-    made = open_migration(tmp_path, request.getfixturevalue(request.param))
-    stage_everything(made)
+    made = staged_copy(everything_staged, tmp_path, request.getfixturevalue(request.param))
     made.approve()
     made.publish()
     yield made

@@ -21,7 +21,7 @@ from stager.tenant import ledger, postgres
 from stager.tenant.postgres import Connection
 from stager.tenant.registry import Tenant
 from tests.postgres import SLUG
-from tests.publish_migration import PATIENTS, Migration, clinical, open_migration, stage_everything
+from tests.publish_migration import PATIENTS, Migration, clinical, staged_copy
 
 TABLES = (
     "users_user",
@@ -33,9 +33,8 @@ TABLES = (
 
 
 @pytest.fixture
-def migration(tmp_path: Path, clinic_tenant: Tenant) -> Iterator[Migration]:
-    made = open_migration(tmp_path, clinic_tenant)
-    stage_everything(made)
+def migration(tmp_path: Path, clinic_tenant: Tenant, everything_staged: Path) -> Iterator[Migration]:
+    made = staged_copy(everything_staged, tmp_path, clinic_tenant)
     yield made
     made.staging.close()
 

@@ -17,7 +17,7 @@ from stager.tenant import lineage, postgres
 from stager.tenant.postgres import Connection
 from stager.tenant.registry import Tenant
 from tests.postgres import SLUG
-from tests.publish_migration import FILE_KEY, PATIENTS, Migration, clinical, open_migration, stage_everything
+from tests.publish_migration import FILE_KEY, PATIENTS, Migration, clinical, staged_copy
 from tests.test_publish_recovery import Killed, dying, nth
 
 TABLES = {
@@ -30,9 +30,8 @@ TABLES = {
 
 
 @pytest.fixture
-def migration(tmp_path: Path, django_tenant: Tenant) -> Iterator[Migration]:
-    made = open_migration(tmp_path, django_tenant)
-    stage_everything(made)
+def migration(tmp_path: Path, django_tenant: Tenant, everything_staged: Path) -> Iterator[Migration]:
+    made = staged_copy(everything_staged, tmp_path, django_tenant)
     made.approve()
     yield made
     made.staging.close()
