@@ -1,5 +1,8 @@
 """What a person may hand over that cannot be: each refused by the real command, in words that help, and
 without a trace: nothing staged, nothing half written, no cell of the file in what is said.
+
+The command is called in this process; in one of its own where the file could make it hang, or its name has
+to go through the system's arguments and streams.
 """
 
 from __future__ import annotations
@@ -9,7 +12,6 @@ import io
 import os
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,6 +42,7 @@ class Case:
     """What is handed over and what comes of it.
 
     make: puts it in a folder. says: what the words about it hold. rows: those staged, where it is taken.
+    alone: in a process of its own.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Case:
     says: Sequence[str]
     code: int = 3
     rows: Sequence[State] = ()
+    alone: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -114,10 +118,10 @@ REFUSED = [
         "50,000 columns", ["p.csv"], files(p=WIDE), ["more than 1,000 columns (p.csv)", "export the columns"]
     ),
     Case("a pattern", ["x*.csv"], files(xa=GOOD, xb=GOOD), ["no such file (x*.csv)", "not as a pattern"]),
-    Case("a strange name", [STRANGE], lambda _: None, [r"no such file (p\n\x1b[31m\u202e.csv)"]),
+    Case("a strange name", [STRANGE], lambda _: None, [r"no such file (p\n\x1b[31m\u202e.csv)"], alone=True),
     Case("a symbolic link", ["l.csv"], linked, ["this is a symbolic link (l.csv)", "name the file"]),
-    Case("a pipe", ["f.csv"], lambda at: os.mkfifo(at / "f.csv"), ["not a regular file (f.csv)"]),
-    Case("a device without end", ["/dev/zero"], lambda _: None, ["not a regular file (zero)"]),
+    Case("a pipe", ["f.csv"], lambda at: os.mkfifo(at / "f.csv"), ["not a regular file (f.csv)"], alone=True),
+    Case("a device without end", ["/dev/zero"], lambda _: None, ["not a regular file (zero)"], alone=True),
     Case("one of several", ["a.csv", "b.csv"], files(a=GOOD, b=LACKING), ["(b.csv)", "lacks required"]),
     Case("no encoding", ["--encoding", "klingon", "p.csv"], files(p=GOOD), ["no encoding of that", "utf-8"]),
     Case("no text encoding", ["--encoding", "base64", "p.csv"], files(p=GOOD), ["no encoding of that name"]),
@@ -140,6 +144,7 @@ REFUSED = [
         files(p=GOOD),
         ["no such mapping file"],
         code=2,
+        alone=True,
     ),
     Case(
         "a mapping that is no TOML",
@@ -222,6 +227,7 @@ TAKEN = [
         file(STRANGE, GOOD),
         [r"p\n\x1b[31m\u202e.csv: patients"],
         rows=[(1, "ready", READY), (2, "ready", READY)],
+        alone=True,
     ),
     Case(
         "the same file twice",
@@ -243,41 +249,34 @@ class Outcome:
     called: Called
 
 
-def outcome_of(case: Case, folder: Path) -> Outcome:
-    folder.mkdir()
-    case.make(folder)
-    place, before = Place(folder), contents(folder)
-    called = place.call("ingest", *case.arguments)
-    for large in folder.glob("*.csv"):
-        if large.is_file() and large.stat().st_size > 1 << 20:
-            large.unlink()  # pytest keeps its folders
-    return Outcome(place, before, called)
-
-
 def contents(folder: Path) -> frozenset[str]:
     return frozenset(path.name for path in folder.iterdir())
 
 
-@pytest.fixture(scope="module")
-def outcomes(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Future[Outcome]]]:
-    """The outcomes of the cases that are asked for, worked on two at a time."""
-    folder = tmp_path_factory.mktemp("cases")
-    specs = [item.callspec for item in request.session.items if hasattr(item, "callspec")]
-    cases = [case for spec in specs if isinstance(case := spec.params.get("case"), Case)]
-    with ThreadPoolExecutor(2) as pool:
-        yield {
-            case.name: pool.submit(outcome_of, case, folder / str(number))
-            for number, case in enumerate(dict.fromkeys(cases))
-        }
-        pool.shutdown(cancel_futures=True)
+@pytest.fixture
+def outcome(
+    case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Outcome]:
+    """The outcome of the case."""
+    folder = tmp_path / "case"
+    folder.mkdir()
+    case.make(folder)
+    place, before = Place(folder), contents(folder)
+    if case.alone:
+        yield Outcome(place, before, place.call("ingest", *case.arguments))
+    else:
+        for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "STAGER_ACTOR"):
+            monkeypatch.setenv(name, place.whole_environ[name])
+        monkeypatch.chdir(folder)
+        yield Outcome(place, before, caller(capsys)("ingest", *case.arguments))
+    for large in folder.glob("*.csv"):
+        if large.is_file() and large.stat().st_size > 1 << 20:
+            large.unlink()  # pytest keeps its folders
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=str)
-def test_refused_and_nothing_left_behind(outcomes: dict[str, Future[Outcome]], case: Case) -> None:
+def test_refused_and_nothing_left_behind(outcome: Outcome, case: Case) -> None:
     """The exit code and the words are right, and the folder is as it was: no staging file, no key."""
-    outcome = outcomes[case.name].result()
     require_refused(outcome.called, case.code, *case.says)
     require_clean(outcome.called, MARK)
     assert outcome.called.out == ""
@@ -285,9 +284,8 @@ def test_refused_and_nothing_left_behind(outcomes: dict[str, Future[Outcome]], c
 
 
 @pytest.mark.parametrize("case", TAKEN, ids=str)
-def test_taken_and_accounted_for(outcomes: dict[str, Future[Outcome]], case: Case) -> None:
+def test_taken_and_accounted_for(outcome: Outcome, case: Case) -> None:
     """What can be read is staged, what cannot is rejected by its row, and the account says so."""
-    outcome = outcomes[case.name].result()
     assert outcome.called.code == 0, outcome.called.err
     for each in case.says:
         assert each in outcome.called.out
