@@ -9,10 +9,17 @@ import pytest
 
 from sample_data import practice_files
 from stager.session.review_views import QueueFilter, QueueLine
+from tests.cli_calls import stage_practice
 from tests.migration import Migration, cloned, prepared
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the practice, staged and reconciled by the commands: for `copied`."""
+    return stage_practice(tmp_path_factory.mktemp("staged"))
+
+
+@pytest.fixture(scope="session")
 def practice_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the practice, closed: to clone from."""
 

@@ -297,12 +297,12 @@ def test_tenants_that_cannot_be_published_to(
     refused = ended(
         place.start("publish", "-t", slug) for place, (slug, _, _) in zip(places, cases, strict=True)
     )
-    before = state_of(practices["approved"])
-    for place, called, (_, _, says) in zip(places, refused, cases, strict=True):
+    before, states = state_of(practices["approved"]), [state_of(place) for place in places]
+    for state, called, (_, _, says) in zip(states, refused, cases, strict=True):
         require_refused(called, 5, *says)
-        assert state_of(place).rows == before.rows
-    for place in places[:-1]:  # the last database is the tenant's own, and the file may be bound to it
-        assert state_of(place) == before
+        assert state.rows == before.rows
+    # The last database is the tenant's own, and the file may be bound to it.
+    assert states[:-1] == [before] * (len(cases) - 1)
     assert counted(other) == counted(differing) == 0
 
 

@@ -6,18 +6,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from cli_calls import Stager, caller, copied, own_place, stage_practice
+from cli_calls import Stager, caller, copied, own_place
 from test_cli_publishing import SLUG, _register
 
 from stager.tenant import postgres
 from stager.tenant.registry import Tenant
 
 LEGACY_ID_OF_ROW_1 = "GP01"
-
-
-@pytest.fixture(scope="module")
-def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return stage_practice(tmp_path_factory.mktemp("staged"))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_calls import Stager, caller, copied, own_place, stage_practice
+from cli_calls import Stager, caller, copied, own_place
 
 import sample_data
 from stager.cli.screen import Screen
@@ -19,11 +19,6 @@ from stager.tenant.registry import Tenant
 
 SLUG = "maple-surgery"
 FILES = list(sample_data.practice_files().values())
-
-
-@pytest.fixture(scope="module")
-def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return stage_practice(tmp_path_factory.mktemp("staged"))
 
 
 @pytest.fixture

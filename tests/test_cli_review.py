@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_calls import Stager, caller, copied, own_place, stage_practice
+from cli_calls import Stager, caller, copied, own_place
 
 import sample_data
 from stager.sheets import PATIENTS, SHEETS, State
@@ -25,11 +25,6 @@ from stager.sheets import PATIENTS, SHEETS, State
 ROOT = Path(__file__).parents[1]
 HEADER = "LegacyPatientID,First Name,Last Name,Date of Birth"
 ROW_KEYS = ["sheet", "file", "row", "line", "state", "codes", "patient", "via", "target_id"]
-
-
-@pytest.fixture(scope="module")
-def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return stage_practice(tmp_path_factory.mktemp("staged"))
 
 
 @pytest.fixture

@@ -10,12 +10,7 @@ import pytest
 from stager.cli import telling
 from stager.events import EVENT_KINDS
 from stager.session.views import EventLine
-from tests.cli_calls import Stager, caller, copied, stage_practice
-
-
-@pytest.fixture(scope="module")
-def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return stage_practice(tmp_path_factory.mktemp("staged"))
+from tests.cli_calls import Stager, caller, copied
 
 
 @pytest.fixture

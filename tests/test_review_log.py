@@ -11,7 +11,7 @@ from stager.errors import UsageError
 from stager.events import EVENT_KINDS
 from stager.session.log_words import DONE_BY_PEOPLE, words_of
 from stager.session.review_views import EventFilter, LogLine
-from tests.cli_calls import Stager, caller, copied, stage_practice
+from tests.cli_calls import Stager, caller, copied
 from tests.migration import Migration
 from tests.review_practice import all_lines
 
@@ -183,11 +183,6 @@ def test_only_open_findings_are_asked_about(own_practice: Migration) -> None:
             own_practice.session.assign([finding], "lee", None, actor="reviewer")
         with pytest.raises(UsageError, match="no open finding"):
             own_practice.session.assign([], "lee", None, actor="reviewer")
-
-
-@pytest.fixture(scope="module")
-def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return stage_practice(tmp_path_factory.mktemp("assign"))
 
 
 def test_the_command_asks_as_the_screen_does(

@@ -8,7 +8,7 @@ import pytest
 
 from stager import decisions, session
 from tests.running import Place
-from tests.spine import run_python, session_in, write_practice
+from tests.spine import run_python
 
 STAGES = ("polars", "pyarrow", "numpy", "psycopg", "textual")
 """The libraries that the stages and the screens bring, the slowest to be read."""
@@ -22,39 +22,33 @@ sys.exit(code)
 """
 
 
-@pytest.fixture(scope="module")
-def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a staging file that a practice was taken into, and a decision."""
-    folder = tmp_path_factory.mktemp("staged")
-    (files,) = write_practice(folder / "csv")
-    with session_in(folder) as work:
-        work.ingest(files, session.Intake(synthetic=True), actor="eng")
-        work.reconcile(actor="eng")
-    return folder
+@pytest.fixture
+def place(staged: Path, tmp_path: Path) -> Place:
+    """A practice, staged and reconciled, of one's own."""
+    return Place(staged).copied(tmp_path / "place")
 
 
-def _loaded(folder: Path, libraries: tuple[str, ...], *command: str) -> list[str]:
-    environ = Place(folder).whole_environ
-    told = (" ".join(libraries), "--staging", str(folder / "staging.duckdb"), *command)
-    called = run_python(CALL, *told, **environ)
+def _loaded(place: Place, libraries: tuple[str, ...], *command: str) -> list[str]:
+    told = (" ".join(libraries), "--staging", str(place.staging), *command)
+    called = run_python(CALL, *told, **place.whole_environ)
     assert called.returncode == 0, called.stderr
     return called.stderr.rpartition("loaded:")[2].split()
 
 
 @pytest.mark.parametrize("command", [["status"], ["findings"], ["decide", "--help"]])
-def test_what_needs_no_stage_waits_for_none(staged: Path, command: list[str]) -> None:
+def test_what_needs_no_stage_waits_for_none(place: Place, command: list[str]) -> None:
     """The account and the findings are asked of DuckDB alone."""
-    assert _loaded(staged, STAGES, *command) == []
+    assert _loaded(place, STAGES, *command) == []
 
 
-def test_help_opens_nothing(staged: Path) -> None:
+def test_help_opens_nothing(place: Place) -> None:
     """Nor is DuckDB read for the program's own page."""
-    assert _loaded(staged, (*STAGES, "duckdb", "cryptography"), "--help") == []
+    assert _loaded(place, (*STAGES, "duckdb", "cryptography"), "--help") == []
 
 
-def test_what_is_looked_for_is_found(staged: Path) -> None:
+def test_what_is_looked_for_is_found(place: Place) -> None:
     """The libraries would be seen if they were read: to show rows' columns they are."""
-    assert {"polars", "pyarrow", "numpy"} <= set(_loaded(staged, STAGES, "history", "patients", "1"))
+    assert {"polars", "pyarrow", "numpy"} <= set(_loaded(place, STAGES, "history", "patients", "1"))
 
 
 @pytest.mark.parametrize("package", [session, decisions])

@@ -13,18 +13,13 @@ from stager.session import Published, Session, Settings
 from stager.session.review_views import EventFilter
 from stager.sheets import Code
 from stager.tenant.registry import Tenant
-from tests.cli_calls import Stager, caller, copied, stage_practice
+from tests.cli_calls import Stager, caller, copied
 from tests.review_keys import NARROW, Keys, at_keys
 from tui.screens.finding import FindingScreen
 from tui.widgets.publishing import Course, Outcome, course_lines, outcome_lines
 from tui.widgets.virtual_table import VirtualTable
 
 SLUG = "maple-surgery"
-
-
-@pytest.fixture(scope="module")
-def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return stage_practice(tmp_path_factory.mktemp("staged"))
 
 
 @pytest.fixture
