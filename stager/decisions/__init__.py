@@ -23,7 +23,6 @@ from stager.decisions.choices import ALLOWED, BlindIndex, Choice, Decision, Find
 if TYPE_CHECKING:
     from stager.decisions.assigning import assign
     from stager.decisions.deciding import correction_bytes, decide, decide_rows, undo
-    from stager.decisions.fitting import fitting
     from stager.decisions.persons import MOST_MERGED, vetoes
 
 __all__ = [
@@ -37,7 +36,6 @@ __all__ = [
     "correction_bytes",
     "decide",
     "decide_rows",
-    "fitting",
     "undo",
     "vetoes",
 ]
@@ -48,7 +46,6 @@ _WHERE = {
     "correction_bytes": "stager.decisions.deciding",
     "decide": "stager.decisions.deciding",
     "decide_rows": "stager.decisions.deciding",
-    "fitting": "stager.decisions.fitting",
     "undo": "stager.decisions.deciding",
     "vetoes": "stager.decisions.persons",
 }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stager.decisions import BlindIndex, Decision, Finding, fitting
+from stager.decisions import BlindIndex, Decision, Finding
+from stager.decisions.fitting import fitting
 from stager.session import reading
 from stager.session.candidates import candidates, places_of
 from stager.session.cells import record
