@@ -12,10 +12,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
-
-import numpy as np
-import polars as pl
+from typing import TYPE_CHECKING, Any
 
 from stager.ahead import made_ahead
 from stager.crypto.merkle import Subtree, Tree, leaf_column, subtrees
@@ -23,6 +20,9 @@ from stager.crypto.signing import Signer
 from stager.errors import IntegrityFailed
 from stager.events import EVENT_KINDS
 from stager.staging import ROW_GROUP, Staging
+
+if TYPE_CHECKING:
+    import polars as pl
 
 STRETCH = ROW_GROUP
 """Events that are made ready, written or hashed at a time."""
@@ -134,6 +134,8 @@ class EventLog:
 
         rows: sheet, source_id, row_no, finding_id, detail. Writes nothing, and may run in any thread.
         """
+        import polars as pl  # here, as below: what reads the log alone should not wait for it
+
         events = rows.select(
             seq=pl.int_range(first, first + rows.height, dtype=pl.Int64),
             at=pl.lit(self.at, pl.Int64),
@@ -183,6 +185,8 @@ class EventLog:
 
     def _require_each_once(self, first_seq: int) -> None:
         """What the file holds is counted: DuckDB 1.5.5 was seen to lose rows without a word."""
+        import numpy as np
+
         if self._staging.one("count_rows_of", {"table": "event"}) != self.head:
             raise self._incomplete()
         at = first_seq
@@ -231,12 +235,16 @@ def _parts(seal: Seal) -> dict[str, Any]:
 
 def _leaves(events: pl.DataFrame) -> list[bytes]:
     """Each event's leaf hash: the macro event_leaf of stager/sql/staging.sql, for many at once."""
+    import polars as pl
+
     netstrings = [_netstring(pl.col(name)) for name in events.columns]
     data = events.select(pl.concat_str(netstrings).cast(pl.Binary))
     return leaf_column(data.to_series().to_list())
 
 
 def _netstring(column: pl.Expr) -> pl.Expr:
+    import polars as pl
+
     text = column.cast(pl.String)
     framed = pl.concat_str(text.str.len_bytes(), pl.lit(":"), text, pl.lit(","))
     return framed.fill_null("-")

@@ -8,8 +8,10 @@ file keeps the room of the first time.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import polars as pl
+if TYPE_CHECKING:
+    import polars as pl
 
 ROW_GROUP = 122_880
 """Rows of one of DuckDB's row groups."""
@@ -29,6 +31,8 @@ class Gathered:
 
     def add(self, frame: pl.DataFrame) -> None:
         """Take a frame; write what is whole by now, and all of it where it is too much to hold."""
+        import polars as pl  # here and below: a file that is only read needs none of it
+
         self._hold(frame)
         while self._rows >= ROW_GROUP:
             whole = pl.concat(self._held, rechunk=False)
@@ -40,6 +44,8 @@ class Gathered:
 
     def end(self) -> None:
         """Write what is left."""
+        import polars as pl
+
         if self._rows:
             self._write(pl.concat(self._held, rechunk=False))
         self._drop()
