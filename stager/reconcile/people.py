@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import polars as pl
 
 from stager.records import slices
-from stager.sheets import NOTES, PATIENTS
+from stager.sheets import PATIENTS
 from stager.staging import Staging
-from stager.values import Rules, fold_name, nhs_digits, normalise
+from stager.values import fold_name, nhs_digits
 
 BlindIndex = Callable[[Sequence[str]], list[bytes]]
 """Ten-digit NHS numbers → their blind indexes in the tenant's database."""
@@ -31,17 +31,6 @@ def gather_people(staging: Staging, index: BlindIndex | None, references: pl.Dat
         staging.run("gather_people")
         staging.run("gather_numbers")
     staging.run("gather_keys")
-
-
-def read_references(raw: pl.Series, rules: Rules) -> pl.DataFrame:
-    """Distinct references as they came → frame of raw, text (trimmed), digits (valid NHS number), email."""
-    column = NOTES.column("patient_ref").field
-    cells = pl.DataFrame({"source_id": 0, "row_no": pl.int_range(raw.len(), eager=True), column: raw})
-    text = normalise(NOTES, cells, rules, [column]).values[column]
-    return pl.DataFrame({"raw": raw, "text": text}).with_columns(
-        digits=nhs_digits(pl.col("text")),
-        email=pl.when(pl.col("text").str.contains("@", literal=True)).then(pl.col("text").str.to_lowercase()),
-    )
 
 
 def _staged_people(staging: Staging) -> pl.DataFrame:

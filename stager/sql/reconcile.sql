@@ -4,7 +4,7 @@
 -- name: start_scope
 -- The rows to look at: all, or those that something has happened to since the last time. What is known
 -- of an excluded row is left as it is, so that it is the same when the row is put back.
-create or replace temp table scope as
+create or replace temp view scope as
 select sheet, row_state.source_id, row_state.row_no, state from row_state {restriction} where state <> 'excluded';
 
 -- name: find_dirty
@@ -93,14 +93,20 @@ select distinct rank, via, key, coalesce(into_place, place) as place, role
 from judged where counts or not somebody;
 
 -- name: gather_references
--- The references of the rows in scope of one sheet, as they stand.
-select scope.sheet, scope.source_id, scope.row_no, cells.patient_ref, {practitioner}
-from scope join {table} as cells on cells.source_id = scope.source_id and cells.row_no = scope.row_no
-where scope.sheet = $sheet and scope.state not in ('rejected', 'excluded');
-
--- name: start_references
-create or replace temp table reference (
-    sheet varchar, source_id integer, row_no integer, patient_ref varchar, practitioner_ref varchar);
+-- The references of the rows in scope as they stand, and how their date begins: for nearly all of them that
+-- tells that it is not before a birth.
+create or replace temp table reference as
+with away as (select source_id, row_no from row_state where state in ('rejected', 'excluded')),
+cells as (
+    select 'background' as sheet, source_id, row_no, patient_ref, null as practitioner_ref, left(onset_date, 10) as day
+    from row_background
+    union all
+    select 'notes', source_id, row_no, patient_ref, practitioner_ref, left(consulted_at, 10) from row_notes
+    union all
+    select 'medications', source_id, row_no, patient_ref, practitioner_ref, left(prescribed_on, 10) from row_medications
+)
+select cells.* from cells {restriction}
+anti join away on away.source_id = cells.source_id and away.row_no = cells.row_no;
 
 -- name: correct_references
 update {table} as reference set {field} = corrected.value
@@ -112,15 +118,32 @@ from (
 ) as corrected
 where corrected.source_id = reference.source_id and corrected.row_no = reference.row_no;
 
+-- name: constants_of
+-- What the mappings say for the blanks of a column, by source.
+select source_id, json_extract_string(rules, $path) as value from source
+where json_extract_string(rules, $path) is not null;
+
 -- name: fill_references
 -- A blank is what the mapping's constant says, as the rules of values have it.
 update {table} as reference set {field} = constant.value
-from (
-    select source_id, json_extract_string(rules, $path) as value from source
-    where json_extract_string(rules, $path) is not null
-) as constant
+from constant
 where constant.source_id = reference.source_id
     and not regexp_matches(coalesce(reference.{field}, ''), '[^\t-\r\x{85}\p{Z}]');
+
+-- name: unsure_dates
+-- Sources and rows of which the cell itself does not tell the date: another format, a constant, a correction.
+select source_id, null as row_no from source
+where coalesce(json_extract_string(rules, '$.date_format'), json_extract_string(rules, '$.datetime_format'),
+    json_extract_string(rules, '$.constants.onset_date'), json_extract_string(rules, '$.constants.consulted_at'),
+    json_extract_string(rules, '$.constants.prescribed_on')) is not null
+union
+select source_id, row_no from decision
+where correction_id is not null and undone_seq is null and field in ('onset_date', 'consulted_at', 'prescribed_on');
+
+-- name: forget_unsure_dates
+-- An empty text comes before every date, so that the date is read by its rules.
+update reference set day = '' from unsure
+where unsure.source_id = reference.source_id and coalesce(unsure.row_no, reference.row_no) = reference.row_no;
 
 -- name: find_people_linked
 -- Rows whose patient a person has decided, and who that is; no rule links these.
@@ -136,14 +159,19 @@ create or replace temp table practitioner_decided as
 select distinct source_id, row_no from decision
 where undone_seq is null and (decision = 'release' or (decision = 'link' and code like 'practitioner.%'));
 
--- name: start_decided_references
-create or replace temp table decided_reference (source_id integer, row_no integer, patient_ref varchar, place varchar);
-
 -- name: gather_decided_references
 -- The references of all rows that people have linked, in scope or not: they tell whom the person is taken for.
+create or replace temp table decided_reference as
+with cells as (
+    select source_id, row_no, patient_ref from row_background
+    union all
+    select source_id, row_no, patient_ref from row_notes
+    union all
+    select source_id, row_no, patient_ref from row_medications
+)
 select people_linked.source_id, people_linked.row_no, cells.patient_ref, people_linked.place
-from people_linked join {table} as cells
-    on cells.source_id = people_linked.source_id and cells.row_no = people_linked.row_no
+from people_linked
+join cells on cells.source_id = people_linked.source_id and cells.row_no = people_linked.row_no
 join row_state on row_state.source_id = people_linked.source_id and row_state.row_no = people_linked.row_no
     and row_state.state <> 'excluded';
 
@@ -179,7 +207,7 @@ found as (
         list(distinct hit.place order by hit.place) as everyone
     from hit join first_key on first_key.raw = hit.raw {among} group by hit.raw, first_key.rank
 )
-select wanted.raw, wanted.text, wanted.digits,
+select wanted.no, wanted.raw, wanted.text, wanted.digits, wanted.subject,
     case found.rank when 1 then 'legacy_id' when 2 then 'nhs_number' when 3 then 'email' end as via,
     case when found.raw is null then 'link.unresolved'
          when len(found.places) > 1 then 'link.ambiguous'
@@ -193,53 +221,76 @@ left join found on found.raw = wanted.raw
 left join person_number on person_number.place = found.places[1];
 
 -- name: keep_judged
-create or replace temp table {table} as select * from judged;
+-- The judgement of each reference, with the parts of its person's place, its text in JSON, and the birth.
+create or replace temp table {table} as
+select judged.*, staged_part(judged.place, 1) as place_source, staged_part(judged.place, 2) as place_row,
+    tenant_part(judged.place) as place_person, to_json(judged.place)::varchar as quoted,
+    person.date_of_birth::varchar as birth
+from judged left join person on person.place = judged.place;
 
--- name: find_links
--- What each row in scope is linked to by rule now; no row where no patient is resolved. Of a row whose patient
--- a person has decided a rule finds only the practitioner.
-create or replace temp table linked as
-select reference.sheet, reference.source_id, reference.row_no,
-    case when people_linked.place is null then patient.place end as patient,
-    case when people_linked.place is null then patient.via end as via,
-    case when practitioner.outcome = 'resolved' then practitioner.place end as practitioner
+-- name: number_references
+-- From here on a reference is its number: a million rows name some thousands of people.
+create or replace temp table matched as
+select reference.sheet, reference.source_id, reference.row_no, reference.day,
+    patient.no as patient_no, practitioner.no as practitioner_no
 from reference
-left join people_linked on people_linked.source_id = reference.source_id and people_linked.row_no = reference.row_no
-left join patient_judged as patient on patient.raw = reference.patient_ref and patient.outcome = 'resolved'
-left join practitioner_judged as practitioner on practitioner.raw = reference.practitioner_ref
-where case when people_linked.place is null then patient.place is not null else practitioner.outcome = 'resolved' end;
+left join patient_judged as patient on patient.raw = reference.patient_ref
+left join patient_judged as practitioner on practitioner.raw = reference.practitioner_ref;
+
+-- name: forget_references
+drop table reference;
 
 -- name: known_links
--- The links that the rows in scope have, and which of them a person has given.
+-- The links that rows have, by a rule or by a person.
 create or replace temp table known_link as
-select row_state.source_id, row_state.row_no, row_state.via,
-    coalesce(row_state.patient_source || ':' || row_state.patient_row, 'tenant:' || row_state.patient_person) as patient,
-    coalesce(row_state.practitioner_source || ':' || row_state.practitioner_row,
-        'tenant:' || row_state.practitioner_person) as practitioner,
-    people_linked.place is not null as patient_decided, doctor.source_id is not null as practitioner_decided
-from reference
-join row_state on row_state.source_id = reference.source_id and row_state.row_no = reference.row_no
-left join people_linked on people_linked.source_id = reference.source_id and people_linked.row_no = reference.row_no
-left join practitioner_decided as doctor on doctor.source_id = reference.source_id and doctor.row_no = reference.row_no;
+select row_state.source_id, row_state.row_no, via, patient_source, patient_row, patient_person,
+    practitioner_source, practitioner_row, practitioner_person
+from row_state {restriction}
+where via is not null or practitioner_source is not null or practitioner_person is not null;
+
+-- name: find_links
+-- How each row in scope is linked by rule now, where that is other than what is known: to a patient, or of a
+-- row whose patient a person has decided to a practitioner alone. `linked` is false where no rule links it.
+create or replace temp table changed_link as
+select matched.sheet, matched.source_id, matched.row_no, practitioner.no as practitioner_no,
+    case when own.place is null then patient.no end as patient_no,
+    case when own.place is null then patient.no is not null else practitioner.no is not null end as linked,
+    own.place is null and known.via is not null as had_patient,
+    doctor.source_id is null and (known.practitioner_row is not null or known.practitioner_person is not null)
+        as had_practitioner
+from matched
+left join people_linked as own on own.source_id = matched.source_id and own.row_no = matched.row_no
+left join practitioner_decided as doctor on doctor.source_id = matched.source_id and doctor.row_no = matched.row_no
+left join patient_judged as patient on patient.no = matched.patient_no and patient.outcome = 'resolved'
+left join practitioner_judged as practitioner
+    on practitioner.no = matched.practitioner_no and practitioner.outcome = 'resolved'
+left join known_link as known on known.source_id = matched.source_id and known.row_no = matched.row_no
+where (own.place is null and (known.via is distinct from patient.via
+        or known.patient_source is distinct from patient.place_source
+        or known.patient_row is distinct from patient.place_row
+        or known.patient_person is distinct from patient.place_person))
+    or (doctor.source_id is null and (known.practitioner_source is distinct from practitioner.place_source
+        or known.practitioner_row is distinct from practitioner.place_row
+        or known.practitioner_person is distinct from practitioner.place_person))
+    or (had_practitioner and not linked);
 
 -- name: new_links
--- Links that are other than those known.
 create or replace temp table new_link as
-select linked.sheet, linked.source_id, linked.row_no, null::bigint as finding_id,
-    '{' || concat_ws(',', '"patient":"' || linked.patient || '"', '"practitioner":"' || linked.practitioner || '"',
-        '"via":"' || linked.via || '"') || '}' as detail
-from linked join known_link as known on known.source_id = linked.source_id and known.row_no = linked.row_no
-where (not patient_decided and (linked.via is distinct from known.via or linked.patient is distinct from known.patient))
-    or (not practitioner_decided and linked.practitioner is distinct from known.practitioner);
+select changed.sheet, changed.source_id, changed.row_no, null::bigint as finding_id,
+    concat('{', patient.said, case when patient.no is not null and practitioner.no is not null then ',' end,
+        practitioner.said, patient.rule_said, '}') as detail
+from changed_link as changed
+left join (select no, '"patient":' || quoted as said, ',"via":"' || via || '"' as rule_said from patient_judged)
+    as patient on patient.no = changed.patient_no
+left join (select no, '"practitioner":' || quoted as said from practitioner_judged)
+    as practitioner on practitioner.no = changed.practitioner_no
+where linked;
 
 -- name: lost_links
 -- Rules' links that hold no longer.
 create or replace temp table lost_link as
-select reference.sheet, reference.source_id, reference.row_no, null::bigint as finding_id, '{}' as detail
-from reference
-join known_link as known on known.source_id = reference.source_id and known.row_no = reference.row_no
-anti join linked on linked.source_id = reference.source_id and linked.row_no = reference.row_no
-where (not patient_decided and known.via is not null) or (not practitioner_decided and known.practitioner is not null);
+select sheet, source_id, row_no, null::bigint as finding_id, '{}' as detail
+from changed_link where not linked and (had_patient or had_practitioner);
 
 -- name: start_wanted_findings
 create or replace temp table wanted_finding (
@@ -247,55 +298,69 @@ create or replace temp table wanted_finding (
     standing boolean, subject varchar, related varchar, suggestions varchar);
 
 -- name: want_patient_findings
-select reference.sheet, reference.source_id, reference.row_no, judged.outcome, 'patient_ref', judged.via, false,
-    subjects.subject || ' ' || coalesce(array_to_string(judged.everyone, ' '), ''),
-    array_to_string(judged.everyone, ' '), null
-from reference
-join patient_judged as judged on judged.raw = reference.patient_ref and judged.outcome <> 'resolved'
-join subjects on subjects.raw = judged.raw
-anti join people_linked on people_linked.source_id = reference.source_id and people_linked.row_no = reference.row_no;
+select matched.sheet, matched.source_id, matched.row_no, judged.outcome, 'patient_ref', judged.via, false,
+    judged.subject || ' ' || coalesce(array_to_string(judged.everyone, ' '), ''),
+    array_to_string(judged.everyone, ' '), offered.suggestions
+from matched
+join patient_judged as judged on judged.no = matched.patient_no and judged.outcome <> 'resolved'
+left join offered on offered.raw = judged.raw
+anti join people_linked on people_linked.source_id = matched.source_id and people_linked.row_no = matched.row_no;
 
 -- name: want_findings_of_people_linked
 -- A person's own link may have come to contradict an NHS number since, or to lead to a record that another one
 -- has replaced. The decision stands; the row is held until a person looks again.
 with doubted as (
-    select reference.sheet, reference.source_id, reference.row_no, reference.patient_ref, people_linked.place,
+    select matched.sheet, matched.source_id, matched.row_no, judged.subject, people_linked.place,
         person.into_place, gone.into_place as replaced_by,
         coalesce(len(numbers) > 1 or numbers[1] <> digits, false) as other_numbers
-    from reference
-    join people_linked on people_linked.source_id = reference.source_id and people_linked.row_no = reference.row_no
+    from matched
+    join people_linked on people_linked.source_id = matched.source_id and people_linked.row_no = matched.row_no
     left join person on person.place = people_linked.place
     left join successor as gone on gone.place = people_linked.place
-    left join patient_judged as judged on judged.raw = reference.patient_ref
+    left join patient_judged as judged on judged.no = matched.patient_no
     left join person_number on person_number.place = coalesce(person.into_place, people_linked.place)
 )
-select doubted.sheet, source_id, row_no, case when other_numbers then 'link.conflict' else 'link.unresolved' end,
+select sheet, source_id, row_no, case when other_numbers then 'link.conflict' else 'link.unresolved' end,
     'patient_ref', case when other_numbers then 'nhs_number' else 'replaced' end, false,
     coalesce(subject, '') || ' ' || concat_ws(' ', place, into_place, replaced_by),
     concat_ws(' ', place, into_place, replaced_by),
     case when not other_numbers then
         json_array(json_object('key', 'decision', 'patient', coalesce(replaced_by, into_place), 'why', 'replaced'))::varchar end
-from doubted left join subjects on subjects.raw = doubted.patient_ref
+from doubted
 where other_numbers or into_place is not null or replaced_by is not null;
 
 -- name: want_practitioner_findings
-select reference.sheet, reference.source_id, reference.row_no, 'practitioner.unresolved', 'practitioner_ref',
-    judged.outcome, false, subjects.subject || ' ' || coalesce(array_to_string(judged.everyone, ' '), ''),
+select matched.sheet, matched.source_id, matched.row_no, 'practitioner.unresolved', 'practitioner_ref',
+    judged.outcome, false, judged.subject || ' ' || coalesce(array_to_string(judged.everyone, ' '), ''),
     array_to_string(judged.everyone, ' '), null
-from reference
-join practitioner_judged as judged on judged.raw = reference.practitioner_ref and judged.outcome <> 'resolved'
-join subjects on subjects.raw = judged.raw
+from matched
+join practitioner_judged as judged on judged.no = matched.practitioner_no and judged.outcome <> 'resolved'
 where trim(judged.text) <> '';
+
+-- name: maybe_before_birth
+-- Rows whose date may be before the birth of the patient that they are linked to: a text that sorts before the
+-- birth, or does not begin with a digit. What is left out is a date of the sheets' own form, and not before it.
+create or replace temp table maybe_early as
+with own as (
+    select people_linked.source_id, people_linked.row_no, people_linked.place, person.date_of_birth::varchar as birth
+    from people_linked left join person on person.place = people_linked.place
+),
+born as (
+    select matched.sheet, matched.source_id, matched.row_no, day, coalesce(own.place, patient.place) as place,
+        case when own.place is null then patient.birth else own.birth end as birth
+    from matched
+    left join own on own.source_id = matched.source_id and own.row_no = matched.row_no
+    left join patient_judged as patient on patient.no = matched.patient_no and patient.outcome = 'resolved'
+)
+select sheet, source_id, row_no, place, birth from born where birth is not null and (day < birth or day >= ':');
 
 -- name: find_before_birth
 -- Clinical dates before the birth of the patient that the row is linked to.
 create or replace temp table before_birth as
-select dated.*, person.place
+select maybe_early.sheet, dated.source_id, dated.row_no, dated.field, dated.day, maybe_early.place
 from dated
-left join linked on linked.source_id = dated.source_id and linked.row_no = dated.row_no
-left join people_linked on people_linked.source_id = dated.source_id and people_linked.row_no = dated.row_no
-join person on person.place = coalesce(people_linked.place, linked.patient)
-where dated.day < person.date_of_birth;
+join maybe_early on maybe_early.source_id = dated.source_id and maybe_early.row_no = dated.row_no
+where dated.day < maybe_early.birth::date;
 
 -- name: days_before_birth
 select distinct day::varchar as day from before_birth;
@@ -304,25 +369,23 @@ select distinct day::varchar as day from before_birth;
 select sheet, source_id, row_no, 'value.suspect', field, 'before_birth', true, digests.subject || ' ' || place, place, null
 from before_birth join digests on digests.day = before_birth.day::varchar;
 
--- name: start_dated
-create or replace temp table dated (sheet varchar, source_id integer, row_no integer, field varchar, day date);
+-- name: find_twice
+-- Fingerprints that more than one record of a sheet has; by their hashes first, which is cheaper.
+create or replace temp table twice as
+with alike as (select hash(fingerprint) as print from {table} group by print having count(*) > 1)
+select fingerprint from {table} as cells semi join alike on alike.print = hash(cells.fingerprint)
+group by fingerprint having count(*) > 1;
 
--- name: dated_rows
-select $sheet as sheet, source_id, row_no, $field as field, day from dated_slice;
-
--- name: rows_in_scope
-create or replace temp table scope_of_sheet as
-select source_id, row_no from scope where sheet = $sheet and state not in ('rejected', 'excluded');
+-- name: find_twice_of_dirty
+create or replace temp table twice as
+select fingerprint from {table}
+where fingerprint in (
+    select fingerprint from {table} as touched semi join dirty
+        on dirty.source_id = touched.source_id and dirty.row_no = touched.row_no)
+group by fingerprint having count(*) > 1;
 
 -- name: want_repeats
--- The same record again in the same sheet: every one after the first. Only what is there twice is put in order.
-with twice as (
-    select fingerprint from {table} as cells
-    where $whole or fingerprint in (
-        select fingerprint from {table} as touched semi join dirty
-            on dirty.source_id = touched.source_id and dirty.row_no = touched.row_no)
-    group by fingerprint having count(*) > 1
-)
+-- The same record again in the same sheet: every one after the first.
 select $sheet, source_id, row_no, 'row.repeated', null, 'fingerprint', true, first_place, first_place, null
 from (
     select cells.source_id, cells.row_no,
@@ -344,24 +407,24 @@ where fingerprint in (
         on dirty.source_id = touched.source_id and dirty.row_no = touched.row_no);
 
 -- name: want_shared_ids
-select 'patients', source_id, row_no, 'patient.id_shared', 'legacy_id', 'legacy_id', false, places, places, null
-from (
-    select source_id, row_no, legacy_id,
-        array_to_string(list(place) over (partition by legacy_id order by place rows between unbounded preceding and unbounded following), ' ') as places,
-        count(*) over (partition by legacy_id) as people
-    from person where live and into_place is null and legacy_id <> ''
+with live_person as (select * from person where live and into_place is null and legacy_id <> ''),
+shared as (select legacy_id from live_person group by legacy_id having count(*) > 1),
+those as (
+    select legacy_id, array_to_string(list_sort(list(place)), ' ') as places
+    from live_person semi join shared on shared.legacy_id = live_person.legacy_id group by legacy_id
 )
-where people > 1 and source_id is not null;
+select 'patients', source_id, row_no, 'patient.id_shared', 'legacy_id', 'legacy_id', false, places, places, null
+from live_person join those on those.legacy_id = live_person.legacy_id where source_id is not null;
 
 -- name: want_shared_numbers
-select 'patients', source_id, row_no, 'patient.duplicate', 'nhs_number', 'nhs_number', false, places, places, null
-from (
-    select source_id, row_no,
-        array_to_string(list(place) over (partition by nhs_number order by place rows between unbounded preceding and unbounded following), ' ') as places,
-        count(*) over (partition by nhs_number) as people
-    from person where live and into_place is null and nhs_number <> ''
+with live_person as (select * from person where live and into_place is null and nhs_number <> ''),
+shared as (select nhs_number from live_person group by nhs_number having count(*) > 1),
+those as (
+    select nhs_number, array_to_string(list_sort(list(place)), ' ') as places
+    from live_person semi join shared on shared.nhs_number = live_person.nhs_number group by nhs_number
 )
-where people > 1 and source_id is not null;
+select 'patients', source_id, row_no, 'patient.duplicate', 'nhs_number', 'nhs_number', false, places, places, null
+from live_person join those on those.nhs_number = live_person.nhs_number where source_id is not null;
 
 -- name: want_lookalikes
 -- Same name, either way round, and same birth date; two different valid NHS numbers say they are two people,
@@ -391,14 +454,12 @@ from (
 )
 where nth > 1 and source_id is not null;
 
--- name: add_suggestions
-update wanted_finding set suggestions = offered.suggestions
-from reference join offered on offered.raw = reference.patient_ref
-where wanted_finding.code = 'link.unresolved' and wanted_finding.rule is null and reference.source_id = wanted_finding.source_id
-    and reference.row_no = wanted_finding.row_no;
-
 -- name: unresolved_references
-select raw, text from patient_judged where outcome = 'link.unresolved' and text <> '';
+-- Those that no person has linked yet.
+select distinct judged.raw, judged.text
+from matched
+join patient_judged as judged on judged.no = matched.patient_no and outcome = 'link.unresolved' and text <> ''
+anti join people_linked on people_linked.source_id = matched.source_id and people_linked.row_no = matched.row_no;
 
 -- name: key_texts
 select via, key, place from person_key;
