@@ -14,7 +14,8 @@ from stager.values import fold_name, nhs_digits
 BlindIndex = Callable[[Sequence[str]], list[bytes]]
 """Ten-digit NHS numbers → their blind indexes in the tenant's database."""
 
-_KEYS = ("legacy_id", "nhs_number", "email", "first_name", "last_name", "date_of_birth", "role")
+KEYS = ("legacy_id", "nhs_number", "email", "first_name", "last_name", "date_of_birth", "role")
+"""The columns that people are found and compared by."""
 
 
 def gather_people(staging: Staging, index: BlindIndex | None, references: pl.DataFrame) -> None:
@@ -34,7 +35,7 @@ def gather_people(staging: Staging, index: BlindIndex | None, references: pl.Dat
 
 
 def _staged_people(staging: Staging) -> pl.DataFrame:
-    parts = [_keys_of(part.normalised(_KEYS).values) for part in slices(staging, PATIENTS, fields=_KEYS)]
+    parts = [_keys_of(part.normalised(KEYS).values) for part in slices(staging, PATIENTS, fields=KEYS)]
     return pl.concat(parts) if parts else _keys_of(_NOBODY)
 
 
@@ -79,7 +80,7 @@ _NOBODY = pl.DataFrame(
     schema={
         "source_id": pl.Int32,
         "row_no": pl.Int32,
-        **{key: pl.Date if key == "date_of_birth" else pl.String for key in _KEYS},
+        **{key: pl.Date if key == "date_of_birth" else pl.String for key in KEYS},
     }
 )
 

@@ -7,14 +7,18 @@ from dataclasses import dataclass
 
 from stager.event_log import EventLog
 from stager.reconcile.people import BlindIndex, gather_people
-from stager.reconcile.references import Digester, gather_references, judge_references, link_rows
-from stager.reconcile.wanted import want_findings
-from stager.sheets import SHEETS
+from stager.reconcile.references import (
+    Digester,
+    distinct_references,
+    gather_references,
+    judge_references,
+    link_rows,
+)
+from stager.reconcile.scope import Scope, find_scope
+from stager.reconcile.wanted import want_of_links, want_repeats
 from stager.staging import Staging
 
 Progress = Callable[[str], None]
-
-_DIRTY = "semi join dirty on dirty.source_id = {of}.source_id and dirty.row_no = {of}.row_no"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,9 @@ class Outcome:
     closed: int
 
 
+NOTHING = Outcome(0, 0, 0, 0, 0)
+
+
 def reconcile(
     staging: Staging,
     log: EventLog,
@@ -35,50 +42,50 @@ def reconcile(
     digester: Digester,
     index: BlindIndex | None = None,
     tenant: str | None = None,
+    whole: bool = False,
     progress: Progress = lambda _: None,
 ) -> Outcome:
-    """Link and check every row that something has happened to since the last time, inside a transaction.
+    """Link and check every row that what happened since the last time may change, inside a transaction.
 
     Rules are those of SHEETS ("Linking"). A person's decision stands: no event of this function
-    contradicts one. Every row is looked at where people themselves have changed.
+    contradicts one. whole: look at every row, which must come to the same.
     """
-    whole = _find_scope(staging)
-    progress("gathering references")
-    references = gather_references(staging, _among("cells", whole=whole), digester)
-    progress("finding persons")
-    gather_people(staging, index, references)
-    judge_references(staging, references)
-    progress("linking rows")
-    link_rows(staging, _among("row_state", whole=whole))
-    progress("checking rows")
-    want_findings(staging, digester, whole=whole)
-    staging.run("new_findings", last=staging.one("last_finding"))
-    staging.run("gone_findings")
-    outcome = Outcome(
-        rows=staging.one("count_rows_of", {"table": "scope"}),
-        withdrawn=log.append_rows("link.withdrawn", "lost_link"),
-        linked=log.append_rows("link.resolved", "new_link"),
-        closed=log.append_rows("finding.closed", "gone_finding"),
-        raised=log.append_rows("finding.raised", "new_finding"),
-    )
+    scope = find_scope(staging, whole=whole)
+    outcome = _look(staging, log, scope, digester, index, progress) if scope.sheets else NOTHING
     log.append(
         "reconcile.finished", {"sources": staging.one("count_rows_of", {"table": "source"}), "tenant": tenant}
     )
     return outcome
 
 
-def _find_scope(staging: Staging) -> bool:
-    after: int = staging.one("last_reconciled")
-    if after:
-        staging.run("find_dirty", after=after)
-    whole = after == 0 or bool(staging.one("people_changed", after=after))
-    if not whole:
-        for sheet in SHEETS:
-            staging.fill("dirty", "widen_dirty", {"table": sheet.table})
-    staging.run("start_scope", {"restriction": _among("row_state", whole=whole)})
-    return whole
-
-
-def _among(table: str, *, whole: bool) -> str:
-    """What restricts a statement to the rows in scope, by the name that it gives to its rows."""
-    return "" if whole else _DIRTY.format(of=table)
+def _look(
+    staging: Staging,
+    log: EventLog,
+    scope: Scope,
+    digester: Digester,
+    index: BlindIndex | None,
+    progress: Progress,
+) -> Outcome:
+    """Append what the rows in scope are linked to and asked now, other than is known."""
+    progress("gathering references")
+    staging.run("start_wanted_findings")
+    linking = gather_references(staging, scope.among("cells")) > 0 or scope.people
+    if linking:
+        references = distinct_references(staging, digester)
+        progress("finding persons")
+        gather_people(staging, index, references)
+        judge_references(staging, references)
+        progress("linking rows")
+        link_rows(staging, scope.among("row_state"))
+        progress("checking rows")
+        want_of_links(staging, digester, people=scope.people)
+    want_repeats(staging, scope)
+    staging.run("new_findings", last=staging.one("last_finding"))
+    staging.run("gone_findings")
+    return Outcome(
+        rows=staging.one("count_rows_of", {"table": "scope"}),
+        withdrawn=log.append_rows("link.withdrawn", "lost_link") if linking else 0,
+        linked=log.append_rows("link.resolved", "new_link") if linking else 0,
+        closed=log.append_rows("finding.closed", "gone_finding"),
+        raised=log.append_rows("finding.raised", "new_finding"),
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from stager.reconcile.references import Digester
+from stager.reconcile.scope import Scope
 from stager.reconcile.suggestions import offer_suggestions
 from stager.records import slices
 from stager.sheets import PATIENTS, SHEETS, Kind, Sheet
@@ -15,25 +16,22 @@ _CLINICAL = tuple(sheet for sheet in SHEETS if sheet is not PATIENTS)
 _PEOPLE = ("want_shared_ids", "want_shared_numbers", "want_lookalikes", "want_shared_emails")
 
 
-def want_findings(staging: Staging, digester: Digester, *, whole: bool) -> None:
-    """Fill `wanted_finding`. whole: every row is in scope, so that the patients are compared as well."""
-    staging.run("start_wanted_findings")
+def want_of_links(staging: Staging, digester: Digester, *, people: bool) -> None:
+    """What the references of the rows call for, and with `people` what all patients do among each other."""
     with staging.lent(offered=offer_suggestions(staging)):
-        staging.fill("wanted_finding", "want_patient_findings")
-    staging.fill("wanted_finding", "want_findings_of_people_linked")
-    staging.fill("wanted_finding", "want_practitioner_findings")
+        staging.fill("wanted_finding", "want_link_findings")
     _want_before_birth(staging, digester)
-    for sheet in SHEETS:
-        _want_repeats(staging, sheet, whole=whole)
-    if whole:
+    if people:
         for step in _PEOPLE:
             staging.fill("wanted_finding", step)
 
 
-def _want_repeats(staging: Staging, sheet: Sheet, *, whole: bool) -> None:
-    staging.run("find_twice" if whole else "find_twice_of_dirty", {"table": sheet.table})
-    if staging.one("count_rows_of", {"table": "twice"}):
-        staging.fill("wanted_finding", "want_repeats", {"table": sheet.table}, sheet=sheet.name)
+def want_repeats(staging: Staging, scope: Scope) -> None:
+    """What records call for that are the same to the letter."""
+    for sheet in scope.sheets:
+        staging.run("find_twice" if scope.whole else "find_twice_of_dirty", {"table": sheet.table})
+        if staging.one("count_rows_of", {"table": "twice"}):
+            staging.fill("wanted_finding", "want_repeats", {"table": sheet.table}, sheet=sheet.name)
 
 
 def _want_before_birth(staging: Staging, digester: Digester) -> None:

@@ -8,17 +8,132 @@ create or replace temp view scope as
 select sheet, row_state.source_id, row_state.row_no, state from row_state {restriction} where state <> 'excluded';
 
 -- name: find_dirty
--- Rows that events after $after speak of, and those whose record is the same to the letter.
+-- Rows of which something was said after $after that a link or a finding of reconciling may hang on. A
+-- judgement that stands changes neither, and a value of a column that is not among $keys does only where it
+-- took the row out of the rejected ones, or back.
 create or replace temp table dirty as
-select source_id, row_no from event where seq > $after and row_no is not null
+select source_id, row_no from event
+where seq > $after and kind in ('row.accepted', 'row.rejected', 'row.superseded')
 union
-select source_id, row_no from decision where seq > $after or undone_seq > $after;
+select source_id, row_no from decision
+where (seq > $after or undone_seq > $after)
+    and not (decision in ('accept', 'keep_both') and undone_seq is null)
+    and (decision not in ('accept', 'correct', 'blank') or field is null or list_contains($keys, field)
+        or code in ('value.missing', 'value.invalid'));
 
--- name: people_changed
--- Whether anything has happened since $after that may change whom a reference finds.
-select exists (select 1 from event where seq > $after and kind = 'tenant.snapshotted')
-    or exists (select 1 from dirty semi join row_state on row_state.source_id = dirty.source_id
-               and row_state.row_no = dirty.row_no and row_state.sheet = 'patients');
+-- name: snapshotted
+-- Whether the tenant's own people were read anew after $after.
+select exists (select 1 from event where seq > $after and kind = 'tenant.snapshotted');
+
+-- name: sheets_of_dirty
+select distinct sheet from source semi join dirty on dirty.source_id = source.source_id;
+
+-- name: find_touched
+-- Persons whose keys, numbers or standing may have changed: the dirty patients, those to whom people linked a
+-- dirty row by what may be an NHS number, and all that were ever merged with these or took their place.
+create or replace temp table touched as
+with recursive reference as materialized (
+    select source_id, row_no, patient_ref as text from row_background
+    semi join dirty on dirty.source_id = row_background.source_id and dirty.row_no = row_background.row_no
+    union all
+    select source_id, row_no, patient_ref from row_notes
+    semi join dirty on dirty.source_id = row_notes.source_id and dirty.row_no = row_notes.row_no
+    union all
+    select source_id, row_no, patient_ref from row_medications
+    semi join dirty on dirty.source_id = row_medications.source_id and dirty.row_no = row_medications.row_no
+    union all
+    select source_id, row_no, value from correction
+    semi join dirty on dirty.source_id = correction.source_id and dirty.row_no = correction.row_no
+    where field = 'patient_ref'
+),
+numbered as (
+    select source_id, row_no from reference where length(regexp_replace(text, '[^0-9]', '', 'g')) >= 10
+),
+tie as (
+    select source_id || ':' || row_no as one, coalesce(target_source || ':' || target_row, 'tenant:' || target_person) as other
+    from decision where decision = 'merge'
+    union all
+    select source_id || ':' || row_no, json_extract_string(detail, '$.by') from event where kind = 'row.superseded'
+),
+reached as (
+    select source_id || ':' || row_no as place from dirty
+    where source_id in (select source_id from source where sheet = 'patients')
+    union
+    select coalesce(target_source || ':' || target_row, 'tenant:' || target_person) from decision
+    semi join numbered on numbered.source_id = decision.source_id and numbered.row_no = decision.row_no
+    where decision = 'link' and coalesce(code, '') not like 'practitioner.%'
+    union
+    select case when tie.one = reached.place then tie.other else tie.one end
+    from reached join tie on tie.one = reached.place or tie.other = reached.place
+)
+select place, staged_part(place, 1) as source_id, staged_part(place, 2) as row_no, tenant_part(place) as person
+from reached;
+
+-- name: rows_of_touched
+-- Rows that are linked to a touched person, those with an open question that names one, and the patients with
+-- an open question about each other.
+select source_id, row_no from row_state
+semi join touched on touched.source_id = patient_source and touched.row_no = patient_row
+union
+select source_id, row_no from row_state
+semi join touched on touched.source_id = practitioner_source and touched.row_no = practitioner_row
+union
+select source_id, row_no from row_state semi join touched on touched.person = patient_person
+union
+select source_id, row_no from row_state semi join touched on touched.person = practitioner_person
+union
+select source_id, row_no from (
+    select source_id, row_no, unnest(string_split(related, ' ')) as place from finding where state = 'open'
+) as named semi join touched on touched.place = named.place
+union
+select source_id, row_no from finding where state = 'open' and code like 'patient.%';
+
+-- name: keys_of_touched
+-- What touched persons are or ever were found by, as it came or was typed in.
+with cells as (
+    select legacy_id, nhs_number, email from row_patients semi join touched
+    on touched.source_id = row_patients.source_id and touched.row_no = row_patients.row_no
+)
+select distinct text from (
+    select unnest([legacy_id, nhs_number, email]) as text from cells
+    union all
+    select unnest([legacy_id, email]) from tenant_person semi join touched on touched.person = tenant_person.target_id
+    union all
+    select value from correction semi join touched
+    on touched.source_id = correction.source_id and touched.row_no = correction.row_no
+    where field in ('legacy_id', 'nhs_number', 'email')
+) where text is not null;
+
+-- name: every_reference
+select distinct patient_ref as raw from row_background where patient_ref is not null
+union
+select distinct patient_ref from row_notes where patient_ref is not null
+union
+select distinct practitioner_ref from row_notes where practitioner_ref is not null
+union
+select distinct patient_ref from row_medications where patient_ref is not null
+union
+select distinct practitioner_ref from row_medications where practitioner_ref is not null
+union
+select distinct value from correction where field in ('patient_ref', 'practitioner_ref') and value is not null;
+
+-- name: rows_that_mean
+-- Rows whose references are among those in `meant`, as they came or as somebody ever corrected them.
+select source_id, row_no from row_background where patient_ref in (select raw from meant)
+union all
+select source_id, row_no from row_notes
+where patient_ref in (select raw from meant) or practitioner_ref in (select raw from meant)
+union all
+select source_id, row_no from row_medications
+where patient_ref in (select raw from meant) or practitioner_ref in (select raw from meant)
+union all
+select source_id, row_no from correction
+where field in ('patient_ref', 'practitioner_ref') and value in (select raw from meant);
+
+-- name: has_constants
+-- Whether a mapping says what a blank of a column of $keys stands for.
+select exists (
+    select 1 from (select unnest(json_keys(rules, '$.constants')) as field from source) where list_contains($keys, field));
 
 -- name: last_reconciled
 select coalesce(max(seq), 0) from event where kind = 'reconcile.finished';
@@ -108,6 +223,12 @@ cells as (
 select cells.* from cells {restriction}
 anti join away on away.source_id = cells.source_id and away.row_no = cells.row_no;
 
+-- name: overlaid_columns
+-- The columns of $keys for which somebody corrected a cell, or a mapping says what a blank stands for.
+select field from decision where correction_id is not null and undone_seq is null and list_contains($keys, field)
+union
+select field from (select unnest(json_keys(rules, '$.constants')) as field from source) where list_contains($keys, field);
+
 -- name: correct_references
 update {table} as reference set {field} = corrected.value
 from (
@@ -196,8 +317,8 @@ from wanted join person_key on person_key.via = 'email' and person_key.key = wan
 -- name: judge_references
 -- The first key that matches anyone decides; two persons by it, or another person by a later key, hold.
 -- A reference that is itself a valid NHS number never means a person who has another, and no reference means
--- a person of two.
-create or replace temp table judged as
+-- a person of two. With it the parts of the person's place, its text in JSON, and the birth.
+create or replace temp table {table} as
 with first_key as (
     select raw, min(rank) as rank from hit {among} group by raw
 ),
@@ -206,23 +327,21 @@ found as (
         list(distinct hit.place order by hit.place) filter (hit.rank = first_key.rank) as places,
         list(distinct hit.place order by hit.place) as everyone
     from hit join first_key on first_key.raw = hit.raw {among} group by hit.raw, first_key.rank
+),
+judged as (
+    select wanted.no, wanted.raw, wanted.text, wanted.digits, wanted.subject,
+        case found.rank when 1 then 'legacy_id' when 2 then 'nhs_number' when 3 then 'email' end as via,
+        case when found.raw is null then 'link.unresolved'
+             when len(found.places) > 1 then 'link.ambiguous'
+             when len(found.everyone) > 1 then 'link.conflict'
+             when len(numbers) > 1 or numbers[1] <> wanted.digits then 'link.conflict'
+             else 'resolved' end as outcome,
+        case when len(found.places) = 1 then found.places[1] end as place,
+        found.everyone
+    from wanted
+    left join found on found.raw = wanted.raw
+    left join person_number on person_number.place = found.places[1]
 )
-select wanted.no, wanted.raw, wanted.text, wanted.digits, wanted.subject,
-    case found.rank when 1 then 'legacy_id' when 2 then 'nhs_number' when 3 then 'email' end as via,
-    case when found.raw is null then 'link.unresolved'
-         when len(found.places) > 1 then 'link.ambiguous'
-         when len(found.everyone) > 1 then 'link.conflict'
-         when len(numbers) > 1 or numbers[1] <> wanted.digits then 'link.conflict'
-         else 'resolved' end as outcome,
-    case when len(found.places) = 1 then found.places[1] end as place,
-    found.everyone
-from wanted
-left join found on found.raw = wanted.raw
-left join person_number on person_number.place = found.places[1];
-
--- name: keep_judged
--- The judgement of each reference, with the parts of its person's place, its text in JSON, and the birth.
-create or replace temp table {table} as
 select judged.*, staged_part(judged.place, 1) as place_source, staged_part(judged.place, 2) as place_row,
     tenant_part(judged.place) as place_person, to_json(judged.place)::varchar as quoted,
     person.date_of_birth::varchar as birth
@@ -297,16 +416,7 @@ create or replace temp table wanted_finding (
     sheet varchar, source_id integer, row_no integer, code varchar, field varchar, rule varchar,
     standing boolean, subject varchar, related varchar, suggestions varchar);
 
--- name: want_patient_findings
-select matched.sheet, matched.source_id, matched.row_no, judged.outcome, 'patient_ref', judged.via, false,
-    judged.subject || ' ' || coalesce(array_to_string(judged.everyone, ' '), ''),
-    array_to_string(judged.everyone, ' '), offered.suggestions
-from matched
-join patient_judged as judged on judged.no = matched.patient_no and judged.outcome <> 'resolved'
-left join offered on offered.raw = judged.raw
-anti join people_linked on people_linked.source_id = matched.source_id and people_linked.row_no = matched.row_no;
-
--- name: want_findings_of_people_linked
+-- name: want_link_findings
 -- A person's own link may have come to contradict an NHS number since, or to lead to a record that another one
 -- has replaced. The decision stands; the row is held until a person looks again.
 with doubted as (
@@ -320,6 +430,14 @@ with doubted as (
     left join patient_judged as judged on judged.no = matched.patient_no
     left join person_number on person_number.place = coalesce(person.into_place, people_linked.place)
 )
+select matched.sheet, matched.source_id, matched.row_no, judged.outcome, 'patient_ref', judged.via, false,
+    judged.subject || ' ' || coalesce(array_to_string(judged.everyone, ' '), ''),
+    array_to_string(judged.everyone, ' '), offered.suggestions
+from matched
+join patient_judged as judged on judged.no = matched.patient_no and judged.outcome <> 'resolved'
+left join offered on offered.raw = judged.raw
+anti join people_linked on people_linked.source_id = matched.source_id and people_linked.row_no = matched.row_no
+union all
 select sheet, source_id, row_no, case when other_numbers then 'link.conflict' else 'link.unresolved' end,
     'patient_ref', case when other_numbers then 'nhs_number' else 'replaced' end, false,
     coalesce(subject, '') || ' ' || concat_ws(' ', place, into_place, replaced_by),
@@ -327,9 +445,8 @@ select sheet, source_id, row_no, case when other_numbers then 'link.conflict' el
     case when not other_numbers then
         json_array(json_object('key', 'decision', 'patient', coalesce(replaced_by, into_place), 'why', 'replaced'))::varchar end
 from doubted
-where other_numbers or into_place is not null or replaced_by is not null;
-
--- name: want_practitioner_findings
+where other_numbers or into_place is not null or replaced_by is not null
+union all
 select matched.sheet, matched.source_id, matched.row_no, 'practitioner.unresolved', 'practitioner_ref',
     judged.outcome, false, judged.subject || ' ' || coalesce(array_to_string(judged.everyone, ' '), ''),
     array_to_string(judged.everyone, ' '), null
