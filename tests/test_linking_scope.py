@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from stager.decisions import Choice, Decision, decide, decide_rows
 from stager.errors import UsageError
 from stager.reconcile import reconcile
+from stager.session.linking import indexer
+from stager.tenant.people import SNAPSHOT
 from tests.migration import Migration, allergy, drug, nhs, note, patient
 from tests.test_linking import Made
 from tests.test_rebuild import Review
@@ -20,7 +23,7 @@ from tests.test_rebuild import Review
 
 @pytest.fixture
 def migration(tmp_path: Path) -> Iterator[Migration]:
-    made = Migration(tmp_path / "m")
+    made = Migration(tmp_path / "m", tenants='[tenants.maple]\ndsn = "postgresql://127.0.0.1:9/none"\n')
     yield made
     made.close()
 
@@ -33,7 +36,8 @@ def looked_at_all(migration: Migration) -> list[object]:
     """The events that a reconciliation of every row would append; it is taken back."""
     workspace, events = migration.session._open(), migration.events()
     with suppress(_TakenBack), workspace.writing("engineer") as log:
-        reconcile(workspace.staging, log, digester=workspace.fingerprinter.column, whole=True)
+        index = migration.session._index(workspace)
+        reconcile(workspace.staging, log, digester=workspace.fingerprinter.column, index=index, whole=True)
         said = migration.events()[len(events) :]
         raise _TakenBack
     assert migration.events() == events
@@ -61,6 +65,30 @@ def made_practice(migration: Migration, rng: random.Random) -> None:
     require_nothing_left(migration, "the first files")
     migration.take(patients=made.patients[half:])
     require_nothing_left(migration, "more patients")
+    keep_own_people(migration, made)
+    require_nothing_left(migration, "the tenant's own")
+
+
+def keep_own_people(migration: Migration, made: Made) -> None:
+    """People of the tenant's own, with keys that staged patients and references have, too."""
+    session, workspace = migration.session, migration.session._open()
+    index = indexer(session.doors, "maple")
+    people = [
+        (
+            f"T{i}",
+            made.random.choice([*made.shared, f"P{i}", f"Q{i}"]).strip(),
+            index([number])[0] if (number := made.random.choice(["", nhs(i), nhs(40 + i)])) else None,
+            made.maybe(made.emails, 0.6).strip(),
+            made.random.choice(["PATIENT", "CLINICIAN"]),
+        )
+        for i in range(8)
+    ]
+    with workspace.writing("engineer") as log:
+        workspace.bind(log, "maple")
+        with workspace.staging.lent(snapshot=pl.DataFrame(people, schema=SNAPSHOT, orient="row")):
+            workspace.staging.run("keep_snapshot")
+        log.append("tenant.snapshotted", {"people": len(people), "digest": "00"})
+        reconcile(workspace.staging, log, digester=workspace.fingerprinter.column, index=index)
 
 
 def one_decision(review: Review) -> str:

@@ -165,6 +165,7 @@ select staged.source_id || ':' || staged.row_no as place, staged.source_id, stag
     coalesce(successor.into_place, merged.into_place) as into_place
 from staged_person as staged
 join row_state on row_state.source_id = staged.source_id and row_state.row_no = staged.row_no
+    and row_state.sheet = 'patients'
 left join (
     select source_id, row_no, arg_max(coalesce(target_source || ':' || target_row, 'tenant:' || target_person), seq) as into_place
     from decision where decision = 'merge' and undone_seq is null group by 1, 2
@@ -199,13 +200,12 @@ with keys as (
     union all
     select 3, 'email', email, * from person where email <> ''
 ),
-judged as (
-    select *, live or into_place is not null as counts,
-        bool_or(live or into_place is not null) over (partition by via, key) as somebody
-    from keys
-)
-select distinct rank, via, key, coalesce(into_place, place) as place, role
-from judged where counts or not somebody;
+somebody as (select via, key from keys where live or into_place is not null)
+select rank, via, key, coalesce(into_place, place) as place, role from keys where live or into_place is not null
+union
+select rank, via, key, place, role from keys
+anti join somebody on somebody.via = keys.via and somebody.key = keys.key
+where not live and into_place is null;
 
 -- name: gather_references
 -- The references of the rows in scope as they stand, and how their date begins: for nearly all of them that
