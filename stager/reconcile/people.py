@@ -7,14 +7,15 @@ from collections.abc import Callable, Sequence
 import polars as pl
 
 from stager.records import slices
-from stager.sheets import NOTES, PATIENTS
+from stager.sheets import PATIENTS
 from stager.staging import Staging
-from stager.values import Rules, fold_name, nhs_digits, normalise
+from stager.values import fold_name, nhs_digits
 
 BlindIndex = Callable[[Sequence[str]], list[bytes]]
 """Ten-digit NHS numbers → their blind indexes in the tenant's database."""
 
-_KEYS = ("legacy_id", "nhs_number", "email", "first_name", "last_name", "date_of_birth", "role")
+KEYS = ("legacy_id", "nhs_number", "email", "first_name", "last_name", "date_of_birth", "role")
+"""The columns that people are found and compared by."""
 
 
 def gather_people(staging: Staging, index: BlindIndex | None, references: pl.DataFrame) -> None:
@@ -33,19 +34,8 @@ def gather_people(staging: Staging, index: BlindIndex | None, references: pl.Dat
     staging.run("gather_keys")
 
 
-def read_references(raw: pl.Series, rules: Rules) -> pl.DataFrame:
-    """Distinct references as they came → frame of raw, text (trimmed), digits (valid NHS number), email."""
-    column = NOTES.column("patient_ref").field
-    cells = pl.DataFrame({"source_id": 0, "row_no": pl.int_range(raw.len(), eager=True), column: raw})
-    text = normalise(NOTES, cells, rules, [column]).values[column]
-    return pl.DataFrame({"raw": raw, "text": text}).with_columns(
-        digits=nhs_digits(pl.col("text")),
-        email=pl.when(pl.col("text").str.contains("@", literal=True)).then(pl.col("text").str.to_lowercase()),
-    )
-
-
 def _staged_people(staging: Staging) -> pl.DataFrame:
-    parts = [_keys_of(part.normalised(_KEYS).values) for part in slices(staging, PATIENTS, fields=_KEYS)]
+    parts = [_keys_of(part.normalised(KEYS).values) for part in slices(staging, PATIENTS, fields=KEYS)]
     return pl.concat(parts) if parts else _keys_of(_NOBODY)
 
 
@@ -90,7 +80,7 @@ _NOBODY = pl.DataFrame(
     schema={
         "source_id": pl.Int32,
         "row_no": pl.Int32,
-        **{key: pl.Date if key == "date_of_birth" else pl.String for key in _KEYS},
+        **{key: pl.Date if key == "date_of_birth" else pl.String for key in KEYS},
     }
 )
 
