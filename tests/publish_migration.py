@@ -148,8 +148,7 @@ class Migration:
 
     def approve(self, sheet: str | None = None) -> str:
         """Approve what is ready; the plan's hash."""
-        with self.writing() as log:
-            return approve(self.staging, log, sheet=sheet).plan.hash
+        return approve(self.staging, writing=self.writing, sheet=sheet).plan.hash
 
     def states(self) -> dict[str, int]:
         """Rows by state."""

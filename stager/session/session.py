@@ -177,8 +177,9 @@ class Session(Reviewing):
         """Approve the rows that are ready now. Raises ReviewNeeded where none is."""
         workspace = self._to_write()
         require_balance(workspace.staging)
-        with workspace.writing(actor) as log:
-            return approve(workspace.staging, log, sheet=sheet, reason=reason)
+        return approve(
+            workspace.staging, writing=lambda: workspace.writing(actor), sheet=sheet, reason=reason
+        )
 
     def publish(
         self,

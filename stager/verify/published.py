@@ -18,7 +18,7 @@ from stager.approvals import cut_plan
 from stager.crypto.keyset import Keyset
 from stager.errors import UsageError, Where
 from stager.projections import as_of
-from stager.publish.chunks import Run, unchanged
+from stager.publish.chunks import Run, as_recorded, unchanged
 from stager.publish.encoding import RowsToSend
 from stager.publish.own_ids import Drawn
 from stager.publish.people_ids import PeopleIds
@@ -39,8 +39,6 @@ from stager.verify.ledger import LEDGER, Committed, CommittedRun, verify_ledger
 from stager.verify.written import Written
 
 Progress = Callable[[str, int, int | None], None]
-
-MOST_ROWS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +121,12 @@ def _verify_run(
 def _require_plan(staging: Staging, run: Run, outside: Outside) -> None:
     """The plan and the chunks come out of the log and the facts as the run recorded them.
 
-    Leaves the plan and the run's chunks in their temporary tables.
+    Leaves the plan in its temporary table.
     """
-    plan = cut_plan(staging)
+    plan = cut_plan(staging, as_recorded(run.chunks))
     if plan.hash != run.plan_hash:
         raise broken(f"run {run.run} published another plan than the one that was approved before it")
-    same = {chunk.chunk for chunk in unchanged(staging, run, run.chunks, outside.profile.digest())}
+    same = {chunk.chunk for chunk in unchanged(staging, plan, run, run.chunks, outside.profile.digest())}
     for chunk in run.chunks:
         if chunk.chunk not in same:
             raise broken(
@@ -142,7 +140,7 @@ def _reader(staging: Staging, outside: Outside, sha256: dict[int, str]) -> Chunk
         return lineage.read_lineage(outside.connection, PATIENTS.name, bytes.fromhex(source), first, last)
 
     people = PeopleIds(outside.tenant, outside.profile, sha256, of_people)
-    return ChunkReader(staging, outside.profile, people, _KeptIds(outside, sha256), MOST_ROWS)
+    return ChunkReader(staging, outside.profile, people, _KeptIds(outside, sha256))
 
 
 @dataclass(frozen=True, slots=True)
