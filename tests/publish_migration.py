@@ -19,7 +19,7 @@ from stager.crypto.keyset import Keyset, new_keyset
 from stager.crypto.signing import Signer
 from stager.event_log import EventLog
 from stager.projections import fold
-from stager.publish import Published, publish
+from stager.publish.publishing import Published, publish
 from stager.sheets import SHEET
 from stager.staging import Staging
 from stager.tenant import postgres

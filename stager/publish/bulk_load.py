@@ -8,6 +8,7 @@ anything stands against it, publishing just goes on with them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from uuid import UUID
 
@@ -60,6 +61,15 @@ def put_back(connection: Connection, tenant: str) -> None:
         # Whoever looks at it just now leaves an empty table behind, which says as much.
         with suppress(TenantUnavailable), transaction(connection):
             putting_off.end(connection)
+
+
+@contextmanager
+def put_back_meanwhile(connect: Callable[[], Connection], tenant: str) -> Iterator[None]:
+    """What is put off is put back by a thread of its own, while the inside is done; both have ended then."""
+    with closing(connect()) as connection, ThreadPoolExecutor(1, "stager-put-back") as pool:
+        done = pool.submit(put_back, connection, tenant)
+        yield
+        done.result()
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from stager.approvals import Plan
@@ -55,9 +55,10 @@ class Replay:
         with self.writing() as log:
             record_started(log, run)
         to = self._destination()
-        if plan.total >= self.chunk_rows:
-            bulk_load.put_off(self.staging, self._people(to), self.connect, to.tenant, self.profile)
-        return self._carry_out(run, known, _without(run.chunks, known))
+        put_off = plan.total >= self.chunk_rows and bulk_load.put_off(
+            self.staging, self._people(to), self.connect, to.tenant, self.profile
+        )
+        return self._carry_out(run, known, _without(run.chunks, known), put_off=put_off)
 
     def resume(self, run: Run, plan: Plan) -> _Outcome:
         """Go on with a run that was cut off; the plan as it stands now, cut as recorded, is in its table.
@@ -98,7 +99,9 @@ class Replay:
                 known[chunk.chunk] = committed(self.control, to, chunk, entry)
         return known
 
-    def _carry_out(self, run: Run, known: dict[int, Sent], pending: Sequence[Chunk]) -> _Outcome:
+    def _carry_out(
+        self, run: Run, known: dict[int, Sent], pending: Sequence[Chunk], *, put_off: bool = False
+    ) -> _Outcome:
         sent = dict(known)
         try:
             to = self._destination()
@@ -111,7 +114,9 @@ class Replay:
             if isinstance(error, TenantUnavailable):
                 raise _cut_off(error, len(sent), len(known) + len(pending)) from None
             raise
-        self._record(run, sent.values(), finished=True)
+        # The tenant's server and this process have each their part of the end to do.
+        with bulk_load.put_back_meanwhile(self.connect, self.tenant.slug) if put_off else nullcontext():
+            self._record(run, sent.values(), finished=True)
         return _Outcome(run, list(sent.values()))
 
     def _send(

@@ -102,14 +102,16 @@ def publish(
     with _lock_held(connect, tenant, profile) as control:
         if not dry_run:
             _settle_earlier(connect, tenant)
-        progress("cutting chunks", 0, None)
-        unfinished = unfinished_run(staging)
-        plan = cut_plan(staging, as_recorded(unfinished.chunks) if unfinished else by_size(chunk_rows))
-        _require_expected(plan, unfinished, expected_plan)
-        if unfinished is None and plan.total == 0:
-            _require_published(staging)
-            return Published(None, plan.hash, seconds=time.monotonic() - began)
-        with encoding(keyset, tenant.slug, profile, rows=plan.total, workers=workers) as encode:
+        # Begun first: the processes that make rows ready start up while the plan is cut.
+        _, approved = staging.rows("published_so_far")[0]
+        with encoding(keyset, tenant.slug, profile, rows=approved, workers=workers) as encode:
+            progress("cutting chunks", 0, approved)
+            unfinished = unfinished_run(staging)
+            plan = cut_plan(staging, as_recorded(unfinished.chunks) if unfinished else by_size(chunk_rows))
+            _require_expected(plan, unfinished, expected_plan)
+            if unfinished is None and plan.total == 0:
+                _require_published(staging)
+                return Published(None, plan.hash, seconds=time.monotonic() - began)
             replay = Replay(staging, writing, tenant, profile, control, connect, encode, chunk_rows, progress)
             if dry_run:
                 sent = replay.rehearse(plan, unfinished)

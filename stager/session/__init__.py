@@ -2,7 +2,7 @@
 
 from stager.approvals import Approval, Plan
 from stager.decisions import Choice, Decision, Finding
-from stager.publish import Published
+from stager.publish.publishing import Published
 from stager.session.intake import Intake
 from stager.session.reading import Filter
 from stager.session.reporting import Format

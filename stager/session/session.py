@@ -21,7 +21,7 @@ from stager.decisions import Choice, Finding
 from stager.errors import KeyUnavailable, StagerError, StagingUnavailable, UsageError
 from stager.ingest.rejects import RejectFile, reject_files
 from stager.ingest.stage import SourceAccount
-from stager.publish import CHUNK_ROWS, Published, publish
+from stager.publish.publishing import CHUNK_ROWS, Published, publish
 from stager.publish.reencrypt import Reencrypted, reencrypt
 from stager.reconcile import Outcome
 from stager.report import Report
