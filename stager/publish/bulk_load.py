@@ -18,7 +18,7 @@ from stager.publish.sending import take_slot
 from stager.staging import Staging
 from stager.tenant import putting_off
 from stager.tenant.copying import existing_ids
-from stager.tenant.postgres import Connection, DataRefused, transaction
+from stager.tenant.postgres import Connection, transaction
 from stager.tenant.profile import Profile
 
 _SLOT = 0
@@ -39,7 +39,7 @@ def put_off(
                 take_slot(connection, tenant, _SLOT)
                 found = putting_off.put_off(connection, profile, tables)
                 _require_there(connection, profile, named)
-        except (TenantUnavailable, DataRefused):
+        except StagerError:  # whatever it is, the rows can go in with everything in place
             return False
         return bool(found)
 
@@ -73,16 +73,14 @@ def put_back_meanwhile(connect: Callable[[], Connection], tenant: str) -> Iterat
 
 
 @contextmanager
-def put_back_after(connect: Callable[[], Connection], tenant: str) -> Iterator[None]:
-    """What is put off inside is put back at the end, however that comes, if the database can be reached."""
+def put_back_if_stopped(connect: Callable[[], Connection], tenant: str) -> Iterator[None]:
+    """Where the inside ends in an error what is put off is put back, if the database can be reached."""
     try:
         yield
     except BaseException:
         with suppress(StagerError), closing(connect()) as connection:
             put_back(connection, tenant)
         raise
-    with closing(connect()) as connection:
-        put_back(connection, tenant)
 
 
 def _require_there(connection: Connection, profile: Profile, persons: list[str]) -> None:

@@ -55,10 +55,13 @@ class Replay:
         with self.writing() as log:
             record_started(log, run)
         to = self._destination()
-        put_off = plan.total >= self.chunk_rows and bulk_load.put_off(
+        pending = _without(run.chunks, known)
+        if plan.total < self.chunk_rows or not bulk_load.put_off(
             self.staging, self._people(to), self.connect, to.tenant, self.profile
-        )
-        return self._carry_out(run, known, _without(run.chunks, known), put_off=put_off)
+        ):
+            return self._carry_out(run, known, pending)
+        with bulk_load.put_back_if_stopped(self.connect, to.tenant):
+            return self._carry_out(run, known, pending, put_off=True)
 
     def resume(self, run: Run, plan: Plan) -> _Outcome:
         """Go on with a run that was cut off; the plan as it stands now, cut as recorded, is in its table.

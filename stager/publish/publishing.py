@@ -23,7 +23,7 @@ from stager.approvals import Plan, cut_plan
 from stager.crypto.keyset import Keyset
 from stager.errors import ReviewNeeded, TenantUnavailable
 from stager.event_log import EventLog
-from stager.publish.bulk_load import put_back, put_back_after
+from stager.publish.bulk_load import put_back
 from stager.publish.chunks import Run, as_recorded, by_size, unfinished_run
 from stager.publish.one_run import Progress, Replay
 from stager.publish.pipeline import encoding
@@ -116,8 +116,7 @@ def publish(
             if dry_run:
                 sent = replay.rehearse(plan, unfinished)
                 return _told(None, plan.hash, sent, began, resumed=unfinished is not None)
-            with put_back_after(connect, tenant.slug):
-                return _carry_out(replay, plan, unfinished, expected_plan, began)
+            return _carry_out(replay, plan, unfinished, expected_plan, began)
 
 
 def _carry_out(
