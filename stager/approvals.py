@@ -8,7 +8,10 @@ and each source's content root and rules: two plans with one hash publish the sa
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from stager.errors import ReviewNeeded
 from stager.event_log import EventLog
@@ -16,15 +19,22 @@ from stager.projections import fold
 from stager.sheets import SHEETS
 from stager.staging import Staging
 
+if TYPE_CHECKING:
+    from stager.plan_lines import Cut, Piece
+
 _APPROVED = "state = 'approved'"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What would be published: the hash in hex, and rows by sheet in the order of publishing."""
+    """What would be published: the hash in hex, and rows by sheet in the order of publishing.
+
+    pieces: by number, those that the plan was asked to be cut into.
+    """
 
     hash: str
     rows: dict[str, int]
+    pieces: Mapping[int, Piece] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def total(self) -> int:
@@ -52,38 +62,49 @@ class Prospect:
 def prospect(staging: Staging, sheet: str | None = None) -> Prospect:
     """What `approve` would sign now. Writes nothing."""
     counts = _choose_ready(staging, sheet)
-    return Prospect(counts, _plan_with_chosen(staging), _refusal(staging, counts))
+    return Prospect(counts, _plan_with_ready(staging, sheet), _refusal(staging, counts))
 
 
 def approve(
-    staging: Staging, log: EventLog, *, sheet: str | None = None, reason: str | None = None
+    staging: Staging,
+    *,
+    writing: Callable[[], AbstractContextManager[EventLog]],
+    sheet: str | None = None,
+    reason: str | None = None,
 ) -> Approval:
-    """Approve the rows that are ready now, of one sheet or of all. Raises ReviewNeeded where none is."""
+    """Approve the rows that are ready now, of one sheet or of all. Raises ReviewNeeded where none is.
+
+    writing: one command of the staging file, within which the approval is written.
+    """
     counts = _choose_ready(staging, sheet)
     if refusal := _refusal(staging, counts):
         raise refusal
-    plan = _plan_with_chosen(staging)
-    seq = log.append(
-        "approval.granted",
-        {
-            "plan_hash": plan.hash,
-            "count": sum(counts.values()),
-            "sheets": counts,
-            "rows": staging.one("runs_of", {"table": "chosen"}),
-            "reason": reason,
-        },
-    )
-    fold(staging)
+    # Before the command: of what its own transaction has made DuckDB knows no counts, and joins it slowly.
+    plan = _plan_with_ready(staging, sheet)
+    detail = {
+        "plan_hash": plan.hash,
+        "count": sum(counts.values()),
+        "sheets": counts,
+        "rows": staging.one("runs_of", {"table": "chosen"}),
+        "reason": reason,
+    }
+    with writing() as log:
+        seq = log.append("approval.granted", detail)
     return Approval(seq, counts, plan)
 
 
-def cut_plan(staging: Staging) -> Plan:
-    """The plan as it stands; leaves it in the temporary table `plan`, one row for each row to publish."""
-    return _cut_plan(staging, _APPROVED)
+def cut_plan(staging: Staging, cut: Cut | None = None) -> Plan:
+    """The plan as it stands; leaves it in the temporary table `plan`, one row for each row to publish.
+
+    cut: which piece each row is of, where the plan is wanted in pieces.
+    """
+    return _cut_plan(staging, _APPROVED, cut)
 
 
 def void_changed(staging: Staging, log: EventLog, after: int) -> int:
     """Void the approval of every unpublished row that an event after `after` changed; how many."""
+    if not staging.one("any_row_changed", after=after):
+        return 0
     staging.run("changed_approvals", after=after)
     voided = log.append_rows("approval.voided", "changed_approval")
     if voided:
@@ -98,7 +119,7 @@ def reconcile_due(staging: Staging) -> bool:
 
 def _choose_ready(staging: Staging, sheet: str | None) -> dict[str, int]:
     """Leaves the rows that are ready in the temporary table `chosen`; how many, by sheet."""
-    staging.run("select_ready", {"sheet": "true" if sheet is None else "sheet = $sheet"}, **_named(sheet))
+    staging.run("select_ready", {"ready": _ready(sheet)}, **_named(sheet))
     return _by_sheet(staging, "chosen")
 
 
@@ -112,24 +133,28 @@ def _refusal(staging: Staging, counts: dict[str, int]) -> ReviewNeeded | None:
     return None
 
 
-def _plan_with_chosen(staging: Staging) -> Plan:
-    chosen = "(source_id, row_no) in (select (source_id, row_no) from chosen)"
-    return _cut_plan(staging, f"{_APPROVED} or {chosen}")
+def _plan_with_ready(staging: Staging, sheet: str | None) -> Plan:
+    return _cut_plan(staging, f"({_APPROVED} or {_ready(sheet)})", None, **_named(sheet))
 
 
-def _cut_plan(staging: Staging, candidates: str) -> Plan:
-    staging.run("cut_plan", {"candidates": candidates})
+def _cut_plan(staging: Staging, candidates: str, cut: Cut | None, **parameters: str) -> Plan:
+    from stager.plan_lines import hash_lines  # numpy and pyarrow, which only a plan needs
+
+    staging.run("cut_plan", {"candidates": candidates}, **parameters)
     whole = hashlib.sha256(b"stager/plan/1\n")
-    for query in ("plan_sources", "plan_lines"):
-        for batch in staging.batches(query):
-            for line in batch.column(0).to_pylist():
-                whole.update(line.encode())
-    return Plan(whole.hexdigest(), _by_sheet(staging, "plan"))
+    for line in staging.rows("plan_sources"):
+        whole.update(line[0].encode())
+    pieces = hash_lines(staging, cut, whole)
+    return Plan(whole.hexdigest(), _by_sheet(staging, "plan"), pieces)
 
 
 def _by_sheet(staging: Staging, table: str) -> dict[str, int]:
     counts = dict(staging.rows("count_by_sheet", {"table": table}))
     return {sheet.name: counts[sheet.name] for sheet in SHEETS if sheet.name in counts}
+
+
+def _ready(sheet: str | None) -> str:
+    return "state = 'ready'" if sheet is None else "(state = 'ready' and sheet = $sheet)"
 
 
 def _named(sheet: str | None) -> dict[str, str]:

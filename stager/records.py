@@ -51,7 +51,7 @@ def slices(
     fields: the columns wanted, all by default. among: a table with source_id and row_no.
     """
     wanted = [column.field for column in sheet.columns if fields is None or column.field in fields]
-    overlay = staging.frame("standing_corrections", sheet=sheet.name)
+    overlay = standing_corrections(staging, sheet)
     for source_id, rules, last in staging.rows("sources_of_sheet", {"table": sheet.table}, sheet=sheet.name):
         after = 0
         while after < last:
@@ -63,7 +63,7 @@ def slices(
                 upto=after + size,
             )
             if cells.height:
-                yield Slice(sheet, source_id, Rules.from_json(rules), _corrected(cells, overlay, wanted))
+                yield Slice(sheet, source_id, Rules.from_json(rules), corrected(cells, overlay, wanted))
             after += size
 
 
@@ -92,7 +92,13 @@ def valid_numbers(
     return found
 
 
-def _corrected(cells: pl.DataFrame, overlay: pl.DataFrame, fields: Collection[str]) -> pl.DataFrame:
+def standing_corrections(staging: Staging, sheet: Sheet) -> pl.DataFrame:
+    """What people typed in to replace cells of the sheet: source_id, row_no, field, value."""
+    return staging.frame("standing_corrections", sheet=sheet.name)
+
+
+def corrected(cells: pl.DataFrame, overlay: pl.DataFrame, fields: Collection[str]) -> pl.DataFrame:
+    """The cells with what stands in `overlay` for some of these fields in their place."""
     keys = ["source_id", "row_no"]
     for field in sorted(set(overlay["field"].to_list()) & set(fields)):
         typed = overlay.filter(pl.col("field") == field).select(

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -75,6 +76,17 @@ def create_database(server: Server, name: str, template: str = "template0") -> N
     with psycopg.connect(server.dsn("postgres"), autocommit=True) as connection:
         statement = sql.SQL("create database {} template {}")
         connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+
+
+def defined(target: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
+    """Every constraint and index of the tenant, as the catalogue defines it."""
+    return target.execute(
+        "select conrelid::regclass::text, conname, pg_get_constraintdef(oid), convalidated from pg_constraint"
+        " where connamespace = 'public'::regnamespace"
+        " union all select indrelid::regclass::text, indexrelid::regclass::text, pg_get_indexdef(indexrelid),"
+        " indisvalid from pg_index join pg_class on pg_class.oid = indexrelid"
+        " where relnamespace = 'public'::regnamespace order by 1, 2, 3"
+    ).fetchall()
 
 
 @pytest.fixture(scope="session")

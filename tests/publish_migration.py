@@ -21,7 +21,7 @@ from stager.crypto.keyset import Keyset, new_keyset
 from stager.crypto.signing import Signer
 from stager.event_log import EventLog
 from stager.projections import fold
-from stager.publish import Published, publish
+from stager.publish.publishing import Published, publish
 from stager.sheets import SHEET
 from stager.staging import Staging
 from stager.tenant import postgres
@@ -150,8 +150,7 @@ class Migration:
 
     def approve(self, sheet: str | None = None) -> str:
         """Approve what is ready; the plan's hash."""
-        with self.writing() as log:
-            return approve(self.staging, log, sheet=sheet).plan.hash
+        return approve(self.staging, writing=self.writing, sheet=sheet).plan.hash
 
     def states(self) -> dict[str, int]:
         """Rows by state."""

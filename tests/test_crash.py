@@ -29,7 +29,7 @@ from stager.tenant.embedded import Server
 from stager.tenant.profile import Profile, Protect
 from stager.tenant.registry import Tenant
 from tests.cli_calls import Called
-from tests.postgres import SLUG, create_database, tenant_at
+from tests.postgres import SLUG, create_database, defined, tenant_at
 from tests.running import (
     ROUNDS,
     Capture,
@@ -52,7 +52,8 @@ class Undisturbed:
     """The practice before and after a publish that nothing disturbed.
 
     approved: the place before; copies of it are published. published: the place after.
-    tables, ledger: what the tenant has then. seconds: how long it took.
+    tables, ledger: what the tenant has then. seconds: how long it took. defined: the tenant's constraints
+    and indexes, as they were before.
     """
 
     approved: Place
@@ -60,6 +61,7 @@ class Undisturbed:
     tables: Rows
     ledger: list[tuple[Any, ...]]
     seconds: float
+    defined: list[tuple[Any, ...]]
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +80,13 @@ def undisturbed(
     approved.call("reconcile", "-t", SLUG).done()
     approved.call("approve").done()
     published = approved.copied(folder / "published")
+    with psycopg.connect(tenant.dsn) as connection:
+        constraints = defined(connection)
     began = time.monotonic()
     published.call("publish", "-t", SLUG).done()
     seconds = time.monotonic() - began
-    return Undisturbed(approved, published, tables_of(tenant, published), ledger_of(tenant), seconds)
+    tables, ledger = tables_of(tenant, published), ledger_of(tenant)
+    return Undisturbed(approved, published, tables, ledger, seconds, constraints)
 
 
 def tables_of(tenant: Tenant, place: Place) -> Rows:
@@ -145,6 +150,8 @@ def require_whole(undisturbed: Undisturbed, tenant: Tenant, place: Place) -> Non
         assert len(tables[name]) == len(rows)
         assert tables[name] == rows
     assert ledger_of(tenant) == undisturbed.ledger
+    with psycopg.connect(tenant.dsn) as connection:
+        assert defined(connection) == undisturbed.defined
     with place.session() as session:
         sheets = session.status().sheets
         assert all(sheet.balances for sheet in sheets)
@@ -207,6 +214,29 @@ def test_stager_killed_while_publishing(
         assert len(ledger_of(clinic_tenant)) >= chunks
     publish(place).done()
     require_whole(undisturbed, clinic_tenant, place)
+
+
+def test_stager_killed_with_keys_put_off(
+    undisturbed: Undisturbed, clinic_tenant: Tenant, tmp_path: Path
+) -> None:
+    """Killed when it has just put off foreign keys and indexes: check and verify say so, publish mends it."""
+    place = copy_for(undisturbed, clinic_tenant, tmp_path / "place")
+    with closing(psycopg.connect(clinic_tenant.dsn, autocommit=True)) as connection:
+
+        def is_put_off() -> bool:
+            return connection.execute("select to_regclass('stager_deferred')").fetchall() != [(None,)]
+
+        assert publish_killed(place, is_put_off).code == -signal.SIGKILL
+        assert is_put_off()
+        assert not any("FOREIGN KEY" in each[2] for each in defined(connection))
+    checked = place.call("tenant", "check", "-t", SLUG)
+    assert checked.code != 0
+    assert "run stager publish again" in checked.out + checked.err
+    require_refused(place.call("verify", "-t", SLUG), 6, "was put off while publishing", "stager publish -t")
+    publish(place).done()
+    require_whole(undisturbed, clinic_tenant, place)
+    assert place.call("tenant", "check", "-t", SLUG).code == 0
+    assert place.call("verify", "-t", SLUG).code == 0
 
 
 @pytest.mark.soak

@@ -16,7 +16,7 @@ from stager.sheets import State
 from stager.wording import counted
 
 if TYPE_CHECKING:
-    from stager.publish import Published
+    from stager.publish.publishing import Published
     from stager.session import Intake, Session
     from stager.session.views import Status
 

@@ -9,7 +9,7 @@ from stager.cli.screen import Screen
 from stager.wording import counted
 
 if TYPE_CHECKING:
-    from stager.publish import Published
+    from stager.publish.publishing import Published
 
 MOST_REFUSED = 9
 

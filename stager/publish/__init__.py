@@ -8,8 +8,6 @@ pipeline     what is under way at once
 sending      one chunk's transaction; placing: where the database refuses rows; refusals
 recording    what became of it, as events
 reencrypt    protected fields under the newest key
+
+It imports nothing: the processes that make rows ready import what they need of it, and begin the sooner.
 """
-
-from stager.publish.publishing import CHUNK_ROWS, Published, publish
-
-__all__ = ["CHUNK_ROWS", "Published", "publish"]

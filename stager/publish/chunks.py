@@ -10,20 +10,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from stager.approvals import Plan
 from stager.errors import IntegrityFailed
-from stager.publish.runs import read_runs, run_frame
+from stager.plan_lines import NO_PIECE, Cut, Numbers, Piece, hash_lines
+from stager.publish.runs import neighbours, read_runs, run_frame, write_runs
 from stager.sheets import SHEETS
 from stager.staging import Staging
-
-_NO_CHUNK = 0
-"""Chunks are numbered from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +45,9 @@ class Chunk:
     def source_id(self) -> int:
         return next(read_runs(self.rows))[0]
 
-    def row_nos(self) -> list[int]:
+    def row_nos(self) -> Numbers:
         """Its rows' numbers, ascending."""
-        return [row for _, first, last in read_runs(self.rows) for row in range(first, last + 1)]
+        return np.concatenate([np.arange(first, last + 1) for _, first, last in read_runs(self.rows)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +74,30 @@ class Run:
         }
 
 
-def cut_run(staging: Staging, plan_hash: str, tenant: str, profile: str, chunk_rows: int) -> Run:
-    """The temporary table `plan` cut into chunks of at most `chunk_rows` rows; left in `chunk_row`.
+def by_size(chunk_rows: int) -> Cut:
+    """Cuts a plan's rows into pieces of at most `chunk_rows` rows of one source."""
+    return _BySize(chunk_rows).cut
+
+
+def cut_run(staging: Staging, plan: Plan, tenant: str, profile: str) -> Run:
+    """The plan, which was cut `by_size`, as a run: a chunk for each piece, numbered in the sheets' order.
 
     profile: the target profile's digest. Numbers go on from the migration's last.
     """
+    sources = _sources(staging)
     names = [sheet.name for sheet in SHEETS]
-    staging.run("cut_chunks", last=staging.one("last_chunk"), sheets=names, chunk_rows=chunk_rows)
-    return Run(
-        run=staging.one("count_runs") + 1,
-        tenant=tenant,
-        profile=profile,
-        plan_hash=plan_hash,
-        chunks=tuple(_described(staging, tenant, profile)),
+    pieces = sorted(plan.pieces.values(), key=lambda piece: names.index(sources[piece.source_id].sheet))
+    if sum(len(piece.row_nos) for piece in pieces) != staging.one("count_rows_of", {"table": "plan"}):
+        raise IntegrityFailed(
+            "the staging file does not have exactly one event of arrival for each planned row",
+            hint="stager verify names the first bad one",
+        )
+    last: int = staging.one("last_chunk")
+    chunks = (
+        _chunk(number, piece, sources[piece.source_id], tenant, profile)
+        for number, piece in enumerate(pieces, start=last + 1)
     )
+    return Run(staging.one("count_runs") + 1, tenant, profile, plan.hash, tuple(chunks))
 
 
 def unfinished_run(staging: Staging) -> Run | None:
@@ -108,53 +116,102 @@ def recorded_chunks(staging: Staging, run: Run) -> frozenset[int]:
     return frozenset(chunk for (chunk,) in staging.rows("chunks_recorded", after=run.seq))
 
 
-def unchanged(staging: Staging, run: Run, chunks: Sequence[Chunk], profile: str) -> tuple[Chunk, ...]:
-    """Those of the run's chunks whose rows are all in the temporary table `plan`, still saying the same.
+def as_recorded(chunks: Sequence[Chunk]) -> Cut:
+    """Cuts a plan's rows into the pieces that these chunks were; rows of none of them are of no piece."""
+    return _AsRecorded(chunks).cut
 
-    A row of which an approval was voided or a link changed since the run was cut must not go as it was
-    recorded. Leaves the rows' chunks in the temporary table `chunk_row`.
+
+def unchanged(
+    staging: Staging, plan: Plan, run: Run, chunks: Sequence[Chunk], profile: str
+) -> tuple[Chunk, ...]:
+    """Those of the run's chunks whose rows all still stand in the plan, and say the same.
+
+    plan: cut `as_recorded`. A row of which an approval was voided or a link changed since the run was cut
+    must not go as it was recorded.
     """
-    with staging.lent(recorded_run=run_frame((chunk.chunk, chunk.rows) for chunk in chunks)):
-        staging.run("place_recorded_rows")
-    now = {chunk.chunk: chunk.digest for chunk in _described(staging, run.tenant, profile)}
+    sources = _sources(staging)
+    now = {
+        number: _digest(piece, sources[piece.source_id], run.tenant, profile)
+        for number, piece in plan.pieces.items()
+    }
     return tuple(chunk for chunk in chunks if now.get(chunk.chunk) == chunk.digest)
 
 
-def withdraw(staging: Staging, chunks: Sequence[Chunk]) -> None:
-    """Take the chunks' rows out of the temporary table `plan`."""
+def withdraw(staging: Staging, chunks: Sequence[Chunk], cut: Cut) -> dict[int, Piece]:
+    """Take the chunks' rows out of the temporary table `plan`; the pieces that `cut` makes of the rest."""
     with staging.lent(recorded_run=run_frame((chunk.chunk, chunk.rows) for chunk in chunks)):
         staging.run("withdraw_from_plan")
+    return hash_lines(staging, cut)
 
 
-def _described(staging: Staging, tenant: str, profile: str) -> Iterator[Chunk]:
-    """The chunks that stand in `chunk_row`, with their digests."""
-    sources = {source[0]: source for source in staging.rows("sources_of_chunks")}
-    whole = _line_digests(staging)
-    for chunk, sheet, source_id, rows, count, first_event, last_event in staging.rows("describe_chunks"):
-        _, _, sha256, content_root, rules = sources[source_id]
-        digest = hashlib.sha256(b"stager/chunk/1\n")
-        for part in (tenant, profile, sheet, sha256, content_root, rules, whole[chunk].hex()):
-            digest.update(f"{len(part.encode())}:{part},".encode())
-        yield Chunk(chunk, sheet, rows, count, first_event, last_event, digest.hexdigest())
+@dataclass(frozen=True, slots=True)
+class _SourceOf:
+    """What a chunk's digest takes in of its source."""
+
+    sheet: str
+    sha256: str
+    content_root: str
+    rules: str
 
 
-def _line_digests(staging: Staging) -> Mapping[int, bytes]:
-    """For each chunk SHA-256 over its rows' lines of the plan, in the rows' order."""
-    chunk_of = staging.frame("chunks_of_plan")["chunk"].fill_null(_NO_CHUNK).to_numpy()
-    hashes: dict[int, Any] = {}
-    at = 0
-    for batch in staging.batches("plan_lines"):
-        lines: list[str] = batch.column(0).to_pylist()
-        chunks = chunk_of[at : at + len(lines)]
-        edges = [0, *(np.flatnonzero(np.diff(chunks)) + 1).tolist(), len(chunks)]
-        for first, last in pairwise(edges):
-            if first < last and (chunk := int(chunks[first])) != _NO_CHUNK:
-                text = "".join(lines[first:last])
-                hashes.setdefault(chunk, hashlib.sha256()).update(text.encode())
-        at += len(lines)
-    if at != len(chunk_of):
-        raise IntegrityFailed(
-            "the staging file does not have exactly one event of arrival for each planned row",
-            hint="stager verify names the first bad one",
-        )
-    return {chunk: each.digest() for chunk, each in hashes.items()}
+def _sources(staging: Staging) -> dict[int, _SourceOf]:
+    return {source_id: _SourceOf(*rest) for source_id, *rest in staging.rows("sources_of_chunks")}
+
+
+def _chunk(number: int, piece: Piece, source: _SourceOf, tenant: str, profile: str) -> Chunk:
+    row_nos = piece.row_nos
+    return Chunk(
+        number,
+        source.sheet,
+        write_runs((piece.source_id, first, last) for first, last in neighbours(row_nos)),
+        len(row_nos),
+        piece.first_event,
+        piece.last_event,
+        _digest(piece, source, tenant, profile),
+    )
+
+
+def _digest(piece: Piece, source: _SourceOf, tenant: str, profile: str) -> str:
+    digest = hashlib.sha256(b"stager/chunk/1\n")
+    lines = piece.lines.hexdigest()
+    parts = (tenant, profile, source.sheet, source.sha256, source.content_root, source.rules, lines)
+    for part in parts:
+        digest.update(f"{len(part.encode())}:{part},".encode())
+    return digest.hexdigest()
+
+
+@dataclass(slots=True)
+class _BySize:
+    """Counts the rows of the source that it is at."""
+
+    most: int
+    source_id: int = 0
+    rows: int = 0
+    first: int = 1
+    """The number of the source's first piece."""
+
+    def cut(self, source_id: int, row_nos: Numbers) -> Numbers:
+        if source_id != self.source_id:
+            self.first += -(-self.rows // self.most)
+            self.source_id, self.rows = source_id, 0
+        places = np.arange(self.rows, self.rows + len(row_nos), dtype=np.int64)
+        self.rows += len(row_nos)
+        return self.first + places // self.most
+
+
+class _AsRecorded:
+    """Looks rows up among the chunks' runs."""
+
+    def __init__(self, chunks: Sequence[Chunk]) -> None:
+        runs: dict[int, list[tuple[int, int, int]]] = {}
+        for chunk in chunks:
+            for source_id, first, last in read_runs(chunk.rows):
+                runs.setdefault(source_id, []).append((first, last, chunk.chunk))
+        self._runs = {source_id: np.array(sorted(found)) for source_id, found in runs.items()}
+
+    def cut(self, source_id: int, row_nos: Numbers) -> Numbers:
+        if source_id not in self._runs:
+            return np.full(len(row_nos), NO_PIECE)
+        firsts, lasts, chunks = self._runs[source_id].T
+        at = np.searchsorted(firsts, row_nos, side="right") - 1
+        return np.where((at >= 0) & (row_nos <= lasts[at]), chunks[at], NO_PIECE)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 
 from stager.approvals import Plan
 from stager.errors import IntegrityFailed, TenantUnavailable
 from stager.event_log import EventLog, last_seal
-from stager.publish.chunks import Chunk, Run, cut_run, recorded_chunks, unchanged, withdraw
+from stager.publish import bulk_load
+from stager.publish.chunks import Chunk, Run, by_size, cut_run, recorded_chunks, unchanged, withdraw
 from stager.publish.own_ids import OwnIds
 from stager.publish.people_ids import Lineage, PeopleIds
 from stager.publish.pipeline import Encode, Pipeline, pipeline, rehearsal
@@ -48,15 +49,22 @@ class Replay:
     progress: Progress
 
     def start(self, plan: Plan) -> _Outcome:
-        """Cut the plan, which stands in its temporary table, into a new run, record it and carry it out."""
-        run = self._cut(plan)
+        """Record the plan, cut by size and in its temporary table, as a new run and carry it out."""
+        run = cut_run(self.staging, plan, self.tenant.slug, self.profile.digest())
         known = self._known(run.chunks)
         with self.writing() as log:
             record_started(log, run)
-        return self._carry_out(run, known, _without(run.chunks, known))
+        to = self._destination()
+        pending = _without(run.chunks, known)
+        if plan.total < self.chunk_rows or not bulk_load.put_off(
+            self.staging, self._people(to), self.connect, to.tenant, self.profile
+        ):
+            return self._carry_out(run, known, pending)
+        with bulk_load.put_back_if_stopped(self.connect, to.tenant):
+            return self._carry_out(run, known, pending, put_off=True)
 
-    def resume(self, run: Run) -> _Outcome:
-        """Go on with a run that was cut off; the plan as it stands now is in its temporary table.
+    def resume(self, run: Run, plan: Plan) -> _Outcome:
+        """Go on with a run that was cut off; the plan as it stands now, cut as recorded, is in its table.
 
         What the ledger has is recorded. What it has not is sent, where it still says what was recorded;
         else it is given up, and its rows that are approved stay so for the next run.
@@ -64,9 +72,8 @@ class Replay:
         missing = _without(run.chunks, recorded_chunks(self.staging, run))
         known = self._known(missing)
         open_ = _without(missing, known)
-        return self._carry_out(
-            run, known, _fit(open_, unchanged(self.staging, run, open_, self.profile.digest()))
-        )
+        same = unchanged(self.staging, plan, run, open_, self.profile.digest())
+        return self._carry_out(run, known, _fit(open_, same))
 
     def rehearse(self, plan: Plan, unfinished: Run | None) -> list[Sent]:
         """Send what a real run would, in the control connection's transaction, which is rolled back."""
@@ -75,17 +82,14 @@ class Replay:
             missing = _without(unfinished.chunks, recorded_chunks(self.staging, unfinished))
             known = self._known(missing)
             refused = _people_refused(known.values())
-            withdraw(self.staging, [sent.chunk for sent in known.values()])
-        run = self._cut(plan)
+            gone = [sent.chunk for sent in known.values()]
+            plan = replace(plan, pieces=withdraw(self.staging, gone, by_size(self.chunk_rows)))
+        run = cut_run(self.staging, plan, self.tenant.slug, self.profile.digest())
         to = self._destination()
         done = self._known(run.chunks)
         pipe = rehearsal(self.encode, to, self.control)
         self._send(to, pipe, _without(run.chunks, done), refused | _people_refused(done.values()))
         return [*done.values(), *pipe.sent.values()]
-
-    def _cut(self, plan: Plan) -> Run:
-        self.progress("cutting chunks", 0, plan.total)
-        return cut_run(self.staging, plan.hash, self.tenant.slug, self.profile.digest(), self.chunk_rows)
 
     def _known(self, chunks: Iterable[Chunk]) -> dict[int, Sent]:
         """Those of the chunks that the tenant's ledger has; IntegrityFailed where it has another content."""
@@ -98,7 +102,9 @@ class Replay:
                 known[chunk.chunk] = committed(self.control, to, chunk, entry)
         return known
 
-    def _carry_out(self, run: Run, known: dict[int, Sent], pending: Sequence[Chunk]) -> _Outcome:
+    def _carry_out(
+        self, run: Run, known: dict[int, Sent], pending: Sequence[Chunk], *, put_off: bool = False
+    ) -> _Outcome:
         sent = dict(known)
         try:
             to = self._destination()
@@ -111,7 +117,9 @@ class Replay:
             if isinstance(error, TenantUnavailable):
                 raise _cut_off(error, len(sent), len(known) + len(pending)) from None
             raise
-        self._record(run, sent.values(), finished=True)
+        # The tenant's server and this process have each their part of the end to do.
+        with bulk_load.put_back_meanwhile(self.connect, self.tenant.slug) if put_off else nullcontext():
+            self._record(run, sent.values(), finished=True)
         return _Outcome(run, list(sent.values()))
 
     def _send(
@@ -127,11 +135,11 @@ class Replay:
                 refused = refused | _people_refused(pipe.sent.values())
 
     def _reader(self, to: Destination) -> ChunkReader:
-        slug, profile = self.tenant.slug, self.profile
-        people = PeopleIds(slug, profile, to.sha256, _lineage_of_people(self.control))
-        return ChunkReader(
-            self.staging, profile, people, OwnIds(slug, profile, to.sha256, self.control), self.chunk_rows
-        )
+        own = OwnIds(to.tenant, self.profile, to.sha256, self.control)
+        return ChunkReader(self.staging, self.profile, self._people(to), own)
+
+    def _people(self, to: Destination) -> PeopleIds:
+        return PeopleIds(to.tenant, self.profile, to.sha256, _lineage_of_people(self.control))
 
     def _still_held(self, chunks: Iterable[ReadChunk]) -> Iterator[ReadChunk]:
         """The chunks, each only while the connection stands that holds the tenant's lock."""

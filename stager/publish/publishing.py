@@ -8,28 +8,30 @@ What makes it once, whatever ends when:
   earlier one has ended, so that what the ledger says is final;
 - a row's id is computed from the row, or kept in the tenant beside it, so that even without the ledger
   it cannot go in twice;
-- a row of which anything was decided since its chunk was recorded does not go in with it.
+- a row of which anything was decided since its chunk was recorded does not go in with it;
+- what a first bulk load put off of the tenant's keys and indexes is put back before anything else is done.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from stager.approvals import Plan, cut_plan
 from stager.crypto.keyset import Keyset
 from stager.errors import ReviewNeeded, TenantUnavailable
 from stager.event_log import EventLog
-from stager.publish.chunks import Run, unfinished_run
+from stager.publish.bulk_load import put_back
+from stager.publish.chunks import Run, as_recorded, by_size, unfinished_run
 from stager.publish.one_run import Progress, Replay
 from stager.publish.pipeline import encoding
 from stager.publish.recording import rows_by_sheet
 from stager.publish.sending import Sent, await_earlier
 from stager.staging import Staging
 from stager.tenant import ledger
-from stager.tenant.comparison import check
+from stager.tenant.comparison import Differs, check
 from stager.tenant.postgres import Connection, transaction
 from stager.tenant.profile import Profile
 from stager.tenant.registry import Tenant
@@ -98,17 +100,22 @@ def publish(
     """
     began = time.monotonic()
     with _lock_held(connect, tenant, profile) as control:
-        plan, unfinished = cut_plan(staging), unfinished_run(staging)
-        _require_expected(plan, unfinished, expected_plan)
-        if unfinished is None and plan.total == 0:
-            _require_published(staging)
-            return Published(None, plan.hash, seconds=time.monotonic() - began)
-        with encoding(keyset, tenant.slug, profile, rows=plan.total, workers=workers) as encode:
+        if not dry_run:
+            _settle_earlier(connect, tenant)
+        # Begun first: the processes that make rows ready start up while the plan is cut.
+        _, approved = staging.rows("published_so_far")[0]
+        with encoding(keyset, tenant.slug, profile, rows=approved, workers=workers) as encode:
+            progress("cutting chunks", 0, approved)
+            unfinished = unfinished_run(staging)
+            plan = cut_plan(staging, as_recorded(unfinished.chunks) if unfinished else by_size(chunk_rows))
+            _require_expected(plan, unfinished, expected_plan)
+            if unfinished is None and plan.total == 0:
+                _require_published(staging)
+                return Published(None, plan.hash, seconds=time.monotonic() - began)
             replay = Replay(staging, writing, tenant, profile, control, connect, encode, chunk_rows, progress)
             if dry_run:
                 sent = replay.rehearse(plan, unfinished)
                 return _told(None, plan.hash, sent, began, resumed=unfinished is not None)
-            _await_earlier(connect, tenant)
             return _carry_out(replay, plan, unfinished, expected_plan, began)
 
 
@@ -120,9 +127,9 @@ def _carry_out(
     run, plan_hash = None, plan.hash
     wider = expected_plan in (None, plan.hash)
     if unfinished is not None:
-        done = replay.resume(unfinished)
+        done = replay.resume(unfinished, plan)
         sent, run, plan_hash = done.sent, done.run.run, unfinished.plan_hash
-        plan = cut_plan(replay.staging)
+        plan = cut_plan(replay.staging, by_size(replay.chunk_rows))
     if plan.total and wider:
         done = replay.start(plan)
         sent, run, plan_hash = sent + done.sent, done.run.run, plan.hash
@@ -161,16 +168,15 @@ def _take_lock(control: Connection, slug: str) -> None:
         time.sleep(_PAUSE)
 
 
-def _await_earlier(connect: Callable[[], Connection], tenant: Tenant) -> None:
-    connection = connect()
-    try:
+def _settle_earlier(connect: Callable[[], Connection], tenant: Tenant) -> None:
+    """Earlier publishers' last transactions have ended, and what they had put off is back."""
+    with closing(connect()) as connection:
         await_earlier(connection, tenant.slug)
-    finally:
-        connection.close()
+        put_back(connection, tenant.slug)
 
 
 def _require_alike(control: Connection, tenant: Tenant, profile: Profile) -> None:
-    differences = check(control, tenant, profile)
+    differences = [each for each in check(control, tenant, profile) if each.kind is not Differs.PUT_OFF]
     if differences:
         named = "; ".join(str(each) for each in differences[:_DIFFERENCES_NAMED])
         more = len(differences) - _DIFFERENCES_NAMED

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import polars as pl
 
+from stager import sql
 from stager.errors import IntegrityFailed, Where
 from stager.publish.chunks import Chunk
 from stager.publish.encoding import RowsToSend
@@ -15,7 +16,7 @@ from stager.publish.own_ids import Drawn
 from stager.publish.people_ids import PeopleIds
 from stager.publish.refusals import Place, Refusal
 from stager.publish.target_rows import PATIENT, PRACTITIONER, SHARES_EMAIL, needed_fields
-from stager.records import Slice, slices
+from stager.records import Slice, corrected, rules_of, standing_corrections
 from stager.sheets import PATIENTS, Sheet
 from stager.staging import Staging
 from stager.tenant.profile import Profile
@@ -45,50 +46,38 @@ class GivesIds(Protocol):
 
 
 class ChunkReader:
-    """Reads the chunks of one run. The run's rows stand in the temporary tables `plan` and `chunk_row`."""
+    """Reads the chunks of one run. The run's rows stand in the temporary table `plan`."""
 
-    def __init__(
-        self, staging: Staging, profile: Profile, people: PeopleIds, own: GivesIds, chunk_rows: int
-    ) -> None:
+    def __init__(self, staging: Staging, profile: Profile, people: PeopleIds, own: GivesIds) -> None:
         self._staging, self._profile = staging, profile
         self._people, self._own = people, own
-        self._slice = max(2 * chunk_rows, 1)
 
     def chunks(
         self, sheet: Sheet, wanted: Sequence[Chunk], refused: Collection[Place]
     ) -> Iterator[ReadChunk]:
         """The wanted chunks of the sheet in order. refused: patients that are not in the tenant."""
-        counts = {chunk.chunk: chunk.count for chunk in wanted}
-        self._staging.run("select_rows_to_send", sheet=sheet.name, chunks=list(counts))
         fields = needed_fields(self._profile, sheet.name)
-        waiting = iter(wanted)
-        held: list[pl.DataFrame] = []
-        for part in slices(self._staging, sheet, fields=fields, among="sending", size=self._slice):
-            for rows in self._with_links(part).partition_by("chunk", maintain_order=True):
-                held.append(rows)
-                whole = pl.concat(held)
-                if whole.height < counts[rows["chunk"][0]]:
-                    continue
-                chunk = next(waiting, None)
-                if (
-                    chunk is None
-                    or whole.height != chunk.count
-                    or whole["chunk"].unique().to_list() != [chunk.chunk]
-                ):
-                    raise _incomplete(sheet)
-                yield self._read(chunk, part, whole, refused)
-                held = []
-        if held or next(waiting, None) is not None:
-            raise _incomplete(sheet)
+        overlay = standing_corrections(self._staging, sheet)
+        for chunk in wanted:
+            part = self._slice(sheet, chunk, [each.field for each in sheet.columns if each.field in fields])
+            cells = corrected(part.cells, overlay, fields)
+            yield self._read(chunk, part, cells, refused)
 
-    def _with_links(self, part: Slice) -> pl.DataFrame:
-        row_nos = part.cells["row_no"]
-        links = self._staging.frame(
-            "links_to_send", source_id=part.source_id, first=row_nos[0], last=row_nos[-1]
+    def _slice(self, sheet: Sheet, chunk: Chunk, fields: Sequence[str]) -> Slice:
+        """The chunk's rows with their links; between its first and last some may be of other chunks."""
+        row_nos = pl.Series("row_no", chunk.row_nos(), dtype=pl.Int32)
+        rows = self._staging.frame(
+            "rows_to_send",
+            {"table": sheet.table, "fields": sql.identifiers(fields, of="cells")},
+            source_id=chunk.source_id,
+            first=row_nos[0],
+            last=row_nos[-1],
         )
-        if not links["row_no"].equals(row_nos):
-            raise _incomplete(part.sheet)
-        return part.cells.hstack(links.drop("row_no"))
+        if rows.height > row_nos.len():
+            rows = rows.filter(pl.col("row_no").is_in(row_nos.implode()))
+        if not rows["row_no"].equals(row_nos):
+            raise _incomplete(sheet)
+        return Slice(sheet, chunk.source_id, rules_of(self._staging, chunk.source_id), rows)
 
     def _read(self, chunk: Chunk, part: Slice, rows: pl.DataFrame, refused: Collection[Place]) -> ReadChunk:
         rows, left_out = _leave_out(rows, refused)
@@ -99,7 +88,7 @@ class ChunkReader:
                 self._people.column(*(rows[name] for name in _PATIENT_LINK)).alias(PATIENT),
                 self._people.column(*(rows[name] for name in _PRACTITIONER_LINK)).alias(PRACTITIONER),
             )
-        rows = rows.drop("chunk", *_PATIENT_LINK, *_PRACTITIONER_LINK)
+        rows = rows.drop(*_PATIENT_LINK, *_PRACTITIONER_LINK)
         return ReadChunk(
             chunk, RowsToSend(chunk.chunk, chunk.sheet, part.rules.to_json(), rows), left_out, present
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 Run = tuple[int, int, int]
@@ -23,6 +25,14 @@ def write_runs(runs: Iterable[Run]) -> str:
     return " ".join(
         f"{source}:{first}-{last}" if last > first else f"{source}:{first}" for source, first, last in runs
     )
+
+
+def neighbours(row_nos: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """The first and last of each run of neighbours among numbers that ascend."""
+    ends = np.flatnonzero(np.diff(row_nos) != 1)
+    firsts = row_nos[np.concatenate(([0], ends + 1))]
+    lasts = row_nos[np.concatenate((ends, [len(row_nos) - 1]))]
+    yield from zip(firsts.tolist(), lasts.tolist(), strict=True)
 
 
 def without(text: str, places: Collection[tuple[int, int]]) -> str:

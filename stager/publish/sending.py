@@ -120,7 +120,7 @@ def await_earlier(connection: Connection, tenant: str) -> None:
     """
     with transaction(connection):
         for slot in range(SENDERS):
-            _take_slot(connection, tenant, slot)
+            take_slot(connection, tenant, slot)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ class _Sending:
 
     def _begin(self) -> None:
         if self.slot is not None:
-            _take_slot(self.connection, self.to.tenant, self.slot)
+            take_slot(self.connection, self.to.tenant, self.slot)
         with guarded():
             self.connection.execute(statement("check_constraints_at_once"))
 
@@ -208,7 +208,7 @@ class _Sending:
         return Drawn(pl.DataFrame(columns, schema=Drawn().rows.schema))
 
 
-def _take_slot(connection: Connection, tenant: str, slot: int) -> None:
+def take_slot(connection: Connection, tenant: str, slot: int) -> None:
     """Hold a sender's lock until the transaction ends. It is in other hands only while an earlier
     publisher's last transaction ends."""
     until = time.monotonic() + _SECONDS_FOR_THE_LAST
@@ -228,7 +228,7 @@ def _columns(profile: Profile, rows: TableRows) -> tuple[str, ...]:
 
 
 def _kept(connection: Connection, to: Destination, chunk: Chunk) -> Drawn:
-    rows = chunk.row_nos()
+    rows = chunk.row_nos().tolist()
     source = bytes.fromhex(to.sha256[chunk.source_id])
     kept = lineage.read_lineage(connection, chunk.sheet, source, rows[0], rows[-1])
     found = [(row_no, *kept[row_no]) for row_no in rows if row_no in kept]

@@ -14,7 +14,7 @@ from stager.session.settings import DEFAULT_STAGING, Progress, Settings, silent
 if TYPE_CHECKING:
     from stager.approvals import Approval, Plan
     from stager.decisions import Choice, Decision, Finding
-    from stager.publish import Published
+    from stager.publish.publishing import Published
     from stager.session.intake import Intake
     from stager.session.reading import Filter
     from stager.session.reporting import Format
@@ -48,7 +48,7 @@ _WHERE = {
     "Format": "stager.session.reporting",
     "Intake": "stager.session.intake",
     "Plan": "stager.approvals",
-    "Published": "stager.publish",
+    "Published": "stager.publish.publishing",
     "Session": "stager.session.session",
     "holder": "stager.session.reviewing",
 }

@@ -62,6 +62,8 @@ def require_compared(workspace: Workspace, doors: Doors, slug: str) -> None:
     profile = doors.profile(slug)
     with doors.connected(slug) as connection:
         found = people.snapshot(connection, profile)["target_id"]
+        if found.is_empty():
+            return
         ours = _our_people(workspace.staging, connection, profile, slug)
     strangers = len(set(found.to_list()) - ours)
     if strangers:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from stager.decisions import BlindIndex, Choice, Finding
     from stager.ingest.rejects import RejectFile
     from stager.ingest.stage import SourceAccount
-    from stager.publish import Published
+    from stager.publish.publishing import Published
     from stager.publish.reencrypt import Reencrypted
     from stager.reconcile import Outcome
     from stager.report import Report
@@ -200,8 +200,9 @@ class Session(Reviewing):
         """Approve the rows that are ready now. Raises ReviewNeeded where none is."""
         workspace = self._to_write()
         require_balance(workspace.staging)
-        with workspace.writing(actor) as log:
-            return approve(workspace.staging, log, sheet=sheet, reason=reason)
+        return approve(
+            workspace.staging, writing=lambda: workspace.writing(actor), sheet=sheet, reason=reason
+        )
 
     def publish(
         self,
@@ -217,7 +218,7 @@ class Session(Reviewing):
 
         strict: IntegrityFailed where the records are not as many as the practice expects.
         """
-        from stager.publish import publish
+        from stager.publish.publishing import publish
         from stager.session import linking
 
         settings, profile = self.doors.tenant(tenant), self.doors.profile(tenant)
@@ -438,7 +439,7 @@ class Session(Reviewing):
 
 def _chunk_rows(environ: Mapping[str, str]) -> int:
     """How many rows go to the tenant in one transaction at most: STAGER_CHUNK_ROWS, where it is set."""
-    from stager.publish import CHUNK_ROWS
+    from stager.publish.publishing import CHUNK_ROWS
 
     told = environ.get("STAGER_CHUNK_ROWS", "") or str(CHUNK_ROWS)
     if not (told.isascii() and told.isdecimal() and 1 <= len(told) <= 7 and int(told)):

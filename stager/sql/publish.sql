@@ -1,55 +1,4 @@
--- Publishing: cutting the plan into chunks, reading what a chunk is made from, keeping what became of it.
-
--- name: cut_chunks
--- Which chunk each planned row goes in, numbered on from $last in the sheets' order; a chunk is of one source.
-create or replace temp table chunk_row as
-select sheet, source_id, row_no,
-    $last + dense_rank() over (order by list_position($sheets, sheet), source_id, part) as chunk
-from (
-    select sheet, source_id, row_no,
-        (row_number() over (partition by source_id order by row_no) - 1) // $chunk_rows as part
-    from plan
-);
-
--- name: place_recorded_rows
--- The planned rows of chunks that an earlier, unfinished run recorded.
-create or replace temp table chunk_row as
-select plan.sheet, plan.source_id, plan.row_no, recorded.chunk
-from plan
-join (
-    select chunk, source_id, unnest(range(first_row, last_row + 1))::integer as row_no from recorded_run
-) as recorded on recorded.source_id = plan.source_id and recorded.row_no = plan.row_no;
-
--- name: chunks_of_plan
--- The chunk of every planned row, NULL for none, in the order of plan_lines.
-select chunk_row.chunk
-from plan
-left join chunk_row on chunk_row.source_id = plan.source_id and chunk_row.row_no = plan.row_no
-order by plan.source_id, plan.row_no;
-
--- name: describe_chunks
--- Each chunk's rows as runs, and the first and last of the events that brought those rows in.
-with events as (
-    select chunk, min(seq) as first_event, max(seq) as last_event
-    from chunk_row
-    join event on event.source_id = chunk_row.source_id and event.row_no = chunk_row.row_no
-        and event.kind in ('row.accepted', 'row.rejected')
-    group by chunk
-),
-runs as (
-    select chunk, sheet, source_id, min(row_no) as first_row, max(row_no) as last_row
-    from (
-        select *, row_no - row_number() over (partition by chunk order by row_no) as island from chunk_row
-    )
-    group by chunk, sheet, source_id, island
-)
-select runs.chunk, runs.sheet, runs.source_id,
-    string_agg(run_word(source_id, first_row, last_row), ' ' order by first_row) as rows,
-    sum(last_row - first_row + 1)::bigint as count, any_value(first_event) as first_event,
-    any_value(last_event) as last_event
-from runs join events on events.chunk = runs.chunk
-group by runs.chunk, runs.sheet, runs.source_id
-order by runs.chunk;
+-- Publishing: what chunks there were, reading what a chunk is made from, keeping what became of it.
 
 -- name: last_chunk
 -- The highest number that a chunk of this migration ever had.
@@ -84,25 +33,34 @@ select source_id, sheet, sha256, content_root, rules from source;
 delete from plan where (source_id, row_no) in (
     select (source_id, unnest(range(first_row, last_row + 1))::integer) from recorded_run);
 
--- name: select_rows_to_send
--- The rows of one sheet that go in chunks $first to $last, with their links. A username is one person's:
--- where a person let two share an email, the later one goes by the legacy ID.
-create or replace temp table sending as
-select chunk_row.chunk, plan.source_id, plan.row_no, plan.patient_source, plan.patient_row, plan.patient_person,
+-- name: persons_before_plan
+-- Whom planned rows refer to that are not planned themselves: staged patients in the tenant, and its own people.
+with person as (
+    select patient_source as source_id, patient_row as row_no, patient_person as person from plan
+    union
+    select practitioner_source, practitioner_row, practitioner_person from plan
+)
+select source_id, row_no, person
+from person
+anti join plan on plan.source_id = person.source_id and plan.row_no = person.row_no
+where person.source_id is not null or person is not null;
+
+-- name: rows_to_send
+-- A source's planned rows from $first to $last: cells as they came, and links. A username is one person's: where
+-- a person let two share an email, the later one goes by the legacy ID.
+select cells.source_id, cells.row_no, {fields},
+    plan.patient_source, plan.patient_row, plan.patient_person,
     plan.practitioner_source, plan.practitioner_row, plan.practitioner_person,
     sharing.row_no is not null as shares_email
-from plan
-join chunk_row on chunk_row.source_id = plan.source_id and chunk_row.row_no = plan.row_no
+from {table} as cells
+join plan on plan.source_id = cells.source_id and plan.row_no = cells.row_no
 left join (
     select distinct source_id, row_no from decision
     where code = 'patient.email_shared' and decision in ('accept', 'keep_both') and undone_seq is null
-) as sharing on sharing.source_id = plan.source_id and sharing.row_no = plan.row_no
-where plan.sheet = $sheet and list_contains($chunks, chunk_row.chunk);
-
--- name: links_to_send
-select row_no, chunk, patient_source, patient_row, patient_person,
-    practitioner_source, practitioner_row, practitioner_person, shares_email
-from sending where source_id = $source_id and row_no between $first and $last order by row_no;
+) as sharing on sharing.source_id = cells.source_id and sharing.row_no = cells.row_no
+where cells.source_id = $source_id and cells.row_no between $first and $last
+    and plan.source_id = $source_id and plan.row_no between $first and $last
+order by cells.row_no;
 
 -- name: keep_target_rows
 insert into target_row

@@ -4,6 +4,15 @@
 -- The injective text of a column: its byte length and itself, or '-' for NULL.
 create or replace temp macro netstring(x) as
     case when x is null then '-' else strlen(x::varchar) || ':' || x::varchar || ',' end;
+-- The same netstring in three parts, for a concat of many: what stands before a text or a whole number from 0
+-- (its length as a number takes half the time), and what stands behind.
+create or replace temp macro text_head(x) as
+    case when x is null then '-' else strlen(x) || ':' end;
+create or replace temp macro number_head(x) as
+    case when x is null then '-' when x < 0 then strlen(x::varchar) || ':'
+        when x < 10 then '1:' when x < 100 then '2:' when x < 1000 then '3:' when x < 10000 then '4:'
+        when x < 100000 then '5:' when x < 1000000 then '6:' else strlen(x::varchar) || ':' end;
+create or replace temp macro net_end(x) as case when x is not null then ',' end;
 -- The parts of an event that a command's events of one kind share, as netstrings.
 create or replace temp macro event_head_text(moment, actor, kind, version) as
     netstring(moment) || netstring(actor) || netstring(kind) || netstring(version);

@@ -7,6 +7,7 @@ from enum import Enum
 
 from stager.tenant.postgres import Connection, guarded
 from stager.tenant.profile import IdKind, Profile, TargetColumn, TargetTable
+from stager.tenant.putting_off import standing
 from stager.tenant.registry import Tenant
 from stager.tenant.schema import TENANT_TABLE, relation_path, stager_tables
 from stager.tenant.statements import statement
@@ -27,6 +28,7 @@ class Differs(Enum):
     MISSING_SEQUENCE = "the sequence is missing"
     NO_TENANT = "the database does not say which tenant it is"
     OTHER_TENANT = "the database belongs to another tenant"
+    PUT_OFF = "put off for publishing and not back yet; if nobody is publishing, run stager publish again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,10 @@ def check(connection: Connection, tenant: Tenant, profile: Profile) -> list[Diff
             differences += _relation(connection, name)
         for table in profile.tables:
             differences += _table(connection, table)
+        differences += [
+            Difference(Differs.PUT_OFF, each.table, expected=f"the {each.kind} {each.name}")
+            for each in standing(connection)
+        ]
     return differences
 
 

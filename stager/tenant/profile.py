@@ -132,6 +132,7 @@ class TargetTable:
     sequence: the sequence that ids are drawn from; None where they are uuids.
     columns: without the id column.
     left_out: fields of the sheet that the profile says are not written.
+    bulk_load: whether its indexes and its foreign keys to people may be put off while it is first filled.
     """
 
     sheet: str
@@ -142,6 +143,7 @@ class TargetTable:
     sequence: str | None
     columns: tuple[TargetColumn, ...]
     left_out: tuple[str, ...] = ()
+    bulk_load: bool = False
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -200,8 +202,11 @@ class Profile:
         return any(table.id_kind is IdKind.SEQUENCE for table in self.tables)
 
     def digest(self) -> str:
-        """SHA-256 in hex over all that the profile says: another profile, another digest."""
-        text = json.dumps(dataclasses.asdict(self), sort_keys=True, default=_plain)
+        """SHA-256 in hex over all that the profile says is written: another profile, another digest."""
+        said = dataclasses.asdict(self)
+        for table in said["tables"]:
+            del table["bulk_load"]  # how the rows come in, not which
+        text = json.dumps(said, sort_keys=True, default=_plain)
         return hashlib.sha256(b"stager/profile/1\0" + text.encode()).hexdigest()
 
 

@@ -38,7 +38,7 @@ from stager.tenant.toml_files import (
 )
 
 _TOP_KEYS = ("name", "format", "tables")
-_TABLE_KEYS = ("sheet", "table", "when", "id", "columns", "left_out")
+_TABLE_KEYS = ("sheet", "table", "when", "id", "columns", "left_out", "bulk_load")
 _ID_KEYS = ("column", "kind", "sequence")
 _SOURCES = tuple(source.value for source in Source)
 _COLUMN_KEYS = (*_SOURCES, "type", "protect", "values", "absent", "nullable", "unique")
@@ -122,6 +122,7 @@ def _table(given: Toml, place: str, form: Protect, people_ids: IdKind) -> Target
         left_out=tuple(
             _field(field, sheet, f"{place}, left_out").field for field in texts_of(given, "left_out", place)
         ),
+        bulk_load=flag_of(given, "bulk_load", place, default=False),
     )
 
 

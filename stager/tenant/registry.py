@@ -10,6 +10,7 @@ import re
 import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -204,11 +205,17 @@ def _expanded_dsn(text: str, slug: str, environ: Mapping[str, str]) -> str:
 
 
 def _timezone(name: str, place: str) -> str:
-    known = zoneinfo.available_timezones()
+    known = _timezones()
     # A machine without a time zone database cannot judge; polars brings its own where it is used.
     if known and name not in known:
         raise UsageError(f"{place}: timezone {name!r} is not known", hint=suggestion(name, known))
     return name
+
+
+@cache
+def _timezones() -> frozenset[str]:
+    """Read once: they are hundreds of files, and a command asks for its tenant with each connection."""
+    return frozenset(zoneinfo.available_timezones())
 
 
 def _tls(entry: Mapping[str, Any], place: str) -> str | None:

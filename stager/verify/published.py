@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 import polars as pl
+import pyarrow as pa
 
 from stager.approvals import cut_plan
 from stager.crypto.keyset import Keyset
 from stager.errors import UsageError, Where
 from stager.projections import as_of
-from stager.publish.chunks import Run, unchanged
+from stager.publish.chunks import Run, as_recorded, unchanged
 from stager.publish.encoding import RowsToSend
 from stager.publish.own_ids import Drawn
 from stager.publish.people_ids import PeopleIds
@@ -26,10 +27,10 @@ from stager.publish.reading import ChunkReader
 from stager.publish.sealing import Sealing
 from stager.publish.target_rows import DRAWN, ID, needed_fields, rows_for
 from stager.records import Slice
-from stager.row_ids import LAST_ROW, row_id, row_id_bytes
+from stager.row_ids import LAST_ROW, row_id, row_id_column
 from stager.sheets import PATIENTS, SHEET, SHEETS
 from stager.staging import Staging
-from stager.tenant import ledger, lineage, published_rows
+from stager.tenant import ledger, lineage, published_rows, putting_off
 from stager.tenant.postgres import Connection
 from stager.tenant.profile import IdKind, Profile, TargetTable
 from stager.tenant.schema import prove_tenant
@@ -39,8 +40,6 @@ from stager.verify.ledger import LEDGER, Committed, CommittedRun, verify_ledger
 from stager.verify.written import Written
 
 Progress = Callable[[str, int, int | None], None]
-
-MOST_ROWS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +87,7 @@ def verify_published(
                 _verify_run(staging, outside, run, sha256, looked)
                 progress("verifying published rows", looked.rows, total)
         _require_no_more(outside, sources, sha256, looked)
+        _require_nothing_put_off(outside)
         if outside.profile.draws_ids:
             _verify_lineage(staging, outside, sources, sha256, unrecorded=looked.unrecorded)
     return looked
@@ -123,12 +123,12 @@ def _verify_run(
 def _require_plan(staging: Staging, run: Run, outside: Outside) -> None:
     """The plan and the chunks come out of the log and the facts as the run recorded them.
 
-    Leaves the plan and the run's chunks in their temporary tables.
+    Leaves the plan in its temporary table.
     """
-    plan = cut_plan(staging)
+    plan = cut_plan(staging, as_recorded(run.chunks))
     if plan.hash != run.plan_hash:
         raise broken(f"run {run.run} published another plan than the one that was approved before it")
-    same = {chunk.chunk for chunk in unchanged(staging, run, run.chunks, outside.profile.digest())}
+    same = {chunk.chunk for chunk in unchanged(staging, plan, run, run.chunks, outside.profile.digest())}
     for chunk in run.chunks:
         if chunk.chunk not in same:
             raise broken(
@@ -142,7 +142,7 @@ def _reader(staging: Staging, outside: Outside, sha256: dict[int, str]) -> Chunk
         return lineage.read_lineage(outside.connection, PATIENTS.name, bytes.fromhex(source), first, last)
 
     people = PeopleIds(outside.tenant, outside.profile, sha256, of_people)
-    return ChunkReader(staging, outside.profile, people, _KeptIds(outside, sha256), MOST_ROWS)
+    return ChunkReader(staging, outside.profile, people, _KeptIds(outside, sha256))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +154,8 @@ class _KeptIds:
 
     def give(self, part: Slice, rows: pl.DataFrame) -> tuple[pl.DataFrame, Drawn]:
         sha256 = self.sha256[part.source_id]
-        computed = row_id_bytes(self.outside.tenant, part.sheet.name, sha256, rows["row_no"].to_numpy())
-        rows = rows.with_columns(pl.Series(ID, [each.tobytes() for each in computed], dtype=pl.Binary))
+        computed = row_id_column(self.outside.tenant, part.sheet.name, sha256, rows["row_no"].to_numpy())
+        rows = rows.with_columns(pl.Series(ID, computed.cast(pa.large_binary())))
         tables = self.outside.profile.tables_of(part.sheet.name)
         if rows.height and any(table.id_kind is IdKind.SEQUENCE for table in tables):
             source, first, last = bytes.fromhex(sha256), rows["row_no"].min(), rows["row_no"].max()
@@ -205,6 +205,17 @@ def _require_no_more(
             if count != sum(part.len() for part in known):
                 there = published_rows.ids_between(outside.connection, table, first, last)
                 raise _one_too_many(outside.tenant, table, sha256[source_id], there, known)
+
+
+def _require_nothing_put_off(outside: Outside) -> None:
+    """The tenant's tables have the foreign keys and indexes that a first bulk load was begun without."""
+    missing = putting_off.standing(outside.connection)
+    if missing:
+        raise broken(
+            f"{missing[0].table} lacks the {missing[0].kind} {missing[0].name}, which was put off while "
+            f"publishing ({len(missing)} in all): publishing was cut off, or is at work",
+            hint=f"if nobody is publishing: stager publish -t {outside.tenant} puts them back",
+        )
 
 
 def _one_too_many(
