@@ -55,7 +55,7 @@ def credentials(dsn: str) -> PostgresCredentials:
     told = conninfo_to_dict(dsn)
     named = PostgresCredentials()
     named.host = quote(str(told["host"]), safe="")
-    named.port = int(told["port"])
+    named.port = int(str(told["port"]))
     named.username = str(told["user"])
     named.password = "unasked"  # the server asks for none, but dlt takes no credentials without one
     named.database = str(told["dbname"])
@@ -65,9 +65,7 @@ def credentials(dsn: str) -> PostgresCredentials:
 def run(files: Path, dsn: str, work: Path) -> dict[str, object]:
     """All of it; seconds on the wall and of this process's processors, and rows by table."""
     destination = dlt.destinations.postgres(credentials(dsn), create_indexes=False)
-    pipeline = dlt.pipeline(
-        "bench", destination=destination, dataset_name=DATASET, pipelines_dir=str(work), progress=None
-    )
+    pipeline = dlt.pipeline("bench", destination=destination, dataset_name=DATASET, pipelines_dir=str(work))
     sheets = [
         dlt.resource(batches(files / f"{sheet}.csv"), name=sheet, write_disposition="replace")
         for sheet in SHEETS
@@ -75,8 +73,11 @@ def run(files: Path, dsn: str, work: Path) -> dict[str, object]:
     began, used = time.perf_counter(), time.process_time()
     pipeline.run(sheets, loader_file_format="parquet")
     seconds, cpu = time.perf_counter() - began, time.process_time() - used
-    counts = pipeline.last_trace.last_normalize_info.row_counts
-    return {"seconds": seconds, "cpu": cpu, "rows": {sheet: counts[sheet] for sheet in SHEETS}}
+    trace = pipeline.last_trace
+    assert trace is not None
+    assert trace.last_normalize_info is not None
+    rows = {sheet: trace.last_normalize_info.row_counts[sheet] for sheet in SHEETS}
+    return {"seconds": seconds, "cpu": cpu, "schema": DATASET, "rows": rows}
 
 
 if __name__ == "__main__":

@@ -25,7 +25,6 @@ TABLES = (
     "clinical_data_prescription",
 )
 
-_DLT_SCHEMA = "bare"
 NEEDED = {"dlt": ("dlt", "psycopg2", "adbc_driver_postgresql")}
 """What a side is made of that only the extra `bench` installs."""
 
@@ -116,7 +115,7 @@ def _dlt(measured: Measured, at: Place) -> float:
     ran = _module("dlt_side", at, {**quiet, "DLT_DATA_DIR": own, "DLT_PROJECT_DIR": own})
     said = json.loads(ran.output)
     done = DltRun(said["seconds"], said["cpu"], ran.peak, sum(said["rows"].values()))
-    require_rows("dlt", done.rows, at.dsn, tuple(said["rows"]), _DLT_SCHEMA)
+    require_rows("dlt", done.rows, at.dsn, tuple(said["rows"]), said["schema"])
     measured.dlt.append(done)
     return done.seconds
 
