@@ -111,4 +111,4 @@ def test_sizes_are_a_table_with_the_pictures(sized: list[Sized]) -> None:
     """A line for each size, and every picture by its file."""
     text = section(Sizes(sized, "18"), [("CPU", "one")])
     assert "| 1,000,000 | 9.00 | 1.00 | 1.00 | 1.00 | 12.00 | 83,333 | " in text
-    assert all(f"(pictures/{picture.name})" in text for picture in plots.PICTURES)
+    assert all(f"({plots.FOLDER}/{picture.name})" in text for picture in plots.PICTURES)

@@ -39,7 +39,7 @@ class Picture:
 
 def write(sized: Sequence[Sized], folder: Path) -> None:
     """Draw every picture into that folder."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for picture in PICTURES:
         (folder / picture.name).write_text(drawn(picture, sized), encoding="utf-8")
 
@@ -47,7 +47,7 @@ def write(sized: Sequence[Sized], folder: Path) -> None:
 def drawn(picture: Picture, sized: Sequence[Sized]) -> str:
     """The picture as SVG, without scripts, and the same whenever the figures are."""
     chart = picture.draw(sized)
-    chart.uuid = picture.name.partition(".")[0]  # else one is drawn by lot, and stands in the file
+    chart.uuid = "bench-" + picture.name.partition(".")[0]  # else one is drawn by lot, and stands in the file
     chart.add_xml_filter(_still)
     return f"{chart.render(is_unicode=True)}\n"
 
@@ -87,10 +87,13 @@ def memory(sized: Sequence[Sized]) -> Any:
     return _lines("MiB by rows: what each command held, and the files", sized, lines)
 
 
+FOLDER = "pictures/bench"
+"""Where the pictures stand, from the page."""
+
 PICTURES = (
-    Picture("bench-stages.svg", "Seconds by stage at each size, as shares of the whole way", stages),
-    Picture("bench-time.svg", "Seconds by rows, both on logarithmic axes", time),
-    Picture("bench-memory.svg", "Memory and files in MiB by rows, both on logarithmic axes", memory),
+    Picture("stages.svg", "Seconds by stage at each size, as shares of the whole way", stages),
+    Picture("time.svg", "Seconds by rows, both on logarithmic axes", time),
+    Picture("memory.svg", "Memory and files in MiB by rows, both on logarithmic axes", memory),
 )
 
 

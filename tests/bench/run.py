@@ -108,7 +108,7 @@ def _measure_sizes(wanted: Wanted, about: list[tuple[str, str]]) -> None:
     measured = sizes.measure(wanted.sizes)
     _show(wanted, page.SIZES, sizes.section(measured, about))
     if wanted.out:
-        plots.write(measured.sized, wanted.out.parent / "pictures")
+        plots.write(measured.sized, wanted.out.parent / plots.FOLDER)
 
 
 def _show(wanted: Wanted, marks: page.Marks, text: str) -> None:

@@ -44,7 +44,7 @@ def measure(practices: Sequence[Practice]) -> Sizes:
 
 def section(measured: Sizes, about: Sequence[tuple[str, str]]) -> str:
     """What was measured as Markdown: pictures, table, machine."""
-    pictures = "\n\n".join(f"![{picture.about}](pictures/{picture.name})" for picture in plots.PICTURES)
+    pictures = "\n\n".join(f"![{picture.about}]({plots.FOLDER}/{picture.name})" for picture in plots.PICTURES)
     figures = page.table(_HEADING, [_cells(each) for each in measured.sized])
     note = "Seconds, of one run each. File: the staging file's bytes beside those of the CSV files.\n"
     return "\n".join([f"{pictures}\n", figures, note, page.machine(measured.postgres, about)])
