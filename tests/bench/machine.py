@@ -11,7 +11,7 @@ import psutil
 
 import stager
 
-PACKAGES = ("duckdb", "polars", "psycopg", "cryptography")
+PACKAGES = ("duckdb", "polars", "pyarrow", "psycopg", "cryptography", "dlt")
 
 
 def described() -> list[tuple[str, str]]:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
 
-from tests.bench.figures import FLOOR, MILLION, PIECES, WHOLE, Line
-from tests.bench.pairs import Asked, Measured
+from tests.bench.figures import DLT, FLOOR, MILLION, PIECES, WHOLE, Budget, Line
+from tests.bench.rounds import Asked, Measured
 from tests.bench.stager_side import WAY
 
-BEGINS, ENDS = "<!-- bench: begin -->\n", "<!-- bench: end -->\n"
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The lines of the page between which something measured stands."""
+
+    begins: str
+    ends: str
+
+
+ROUNDS = Marks("<!-- bench: begin -->\n", "<!-- bench: end -->\n")
+SIZES = Marks("<!-- bench sizes: begin -->\n", "<!-- bench sizes: end -->\n")
 
 _NONE = "–"
 _WIDTH = 48
@@ -23,33 +34,49 @@ def tables(asked: Asked, measured: Measured, lines: Sequence[Line], about: Seque
     """What was measured where, the table, the chart."""
     parts = [
         _practice(asked, measured),
-        _table(lines, measured.rows),
+        table(_HEADING, [_cells(line, measured.rows) for line in lines]),
         _chart(lines),
-        _machine(measured, about),
+        machine(measured.postgres, about),
     ]
     return "\n".join(parts)
 
 
-def with_tables(text: str, new: str) -> str:
-    """The page with what stands between its marks replaced. ValueError where it has no marks."""
-    before, begins, rest = text.partition(BEGINS)
-    _, ends, after = rest.partition(ENDS)
+def with_tables(text: str, new: str, marks: Marks) -> str:
+    """The page with what stands between the marks replaced. ValueError where it has no such marks."""
+    before, begins, rest = text.partition(marks.begins)
+    _, ends, after = rest.partition(marks.ends)
     if not begins or not ends:
-        raise ValueError(f"the page has no place for the tables: {BEGINS.strip()} … {ENDS.strip()}")
-    return before + BEGINS + new + ENDS + after
+        place = f"{marks.begins.strip()} … {marks.ends.strip()}"
+        raise ValueError(f"the page has no place for the tables: {place}")
+    return before + marks.begins + new + marks.ends + after
+
+
+def table(heading: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [heading, ["---"] * len(heading), *body]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def machine(postgres: str, about: Sequence[tuple[str, str]]) -> str:
+    """When and on what it was measured, as a list."""
+    day = datetime.now(tz=UTC).strftime("%Y-%m-%d")
+    known = [("measured", day), *about, ("PostgreSQL", postgres)]
+    return "".join(f"- {name}: {value}\n" for name, value in known)
 
 
 def _practice(asked: Asked, measured: Measured) -> str:
     practice = asked.practice
     rows = ", ".join(f"{count:,} {sheet}" for sheet, count in practice.rows.items())
     dirt = f", {practice.dirt:.2%} of them spoilt" if practice.dirt else ""
-    pairs = "1 pair" if asked.repeat == 1 else f"{asked.repeat} pairs"
+    rounds = "1 round" if asked.repeat == 1 else f"{asked.repeat} rounds"
     lines = [f"{measured.rows:,} rows ({rows}{dirt}), {measured.size:,} bytes of CSV, seed {practice.seed}."]
-    lines.append(f"Medians of {pairs} of runs, the least and the most in brackets.")
+    lines.append(f"Medians of {rounds} of runs, the least and the most in brackets.")
     if measured.rows < MILLION:
         lines.append("The budgets are for a million rows; with fewer, starting the programs weighs more.")
     if measured.floor:
         lines.append(f"The floor: {measured.floor[-1].rows:,} rows sent.")
+    if measured.dlt:
+        lines.append(f"dlt: {measured.dlt[-1].rows:,} rows loaded.")
     if measured.stager:
         last = measured.stager[-1]
         lines.append(
@@ -59,11 +86,6 @@ def _practice(asked: Asked, measured: Measured) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(lines: Sequence[Line], rows: int) -> str:
-    body = [_HEADING, tuple("---" for _ in _HEADING), *(_cells(line, rows) for line in lines)]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in body)
-
-
 def _cells(line: Line, rows: int) -> tuple[str, ...]:
     typical, held, budget = line.typical, line.held, line.budget
     spread = f" ({min(line.seconds):.2f}–{max(line.seconds):.2f})" if len(line.seconds) > 1 else ""
@@ -71,18 +93,25 @@ def _cells(line: Line, rows: int) -> tuple[str, ...]:
         line.what,
         _NONE if typical is None else f"{typical:.2f}{spread}",
         f"{median(line.cpu):.2f}" if line.cpu else _NONE,
-        _NONE if not typical else f"{rows / typical:,.0f}",
+        f"{rows / typical:,.0f}" if typical and line.has_rate else _NONE,
         _NONE if line.peak is None else f"{line.peak / 2**20:,.0f}",
         line.against or _NONE,
         _NONE if held is None or budget is None else budget.form.format(held),
         _NONE if budget is None else str(budget),
-        _NONE if held is None or budget is None else ("yes" if budget.met_by(held) else "**no**"),
+        _NONE if held is None or budget is None else _met(budget, held),
     )
 
 
+def _met(budget: Budget, held: float) -> str:
+    if budget.met_by(held):
+        return "yes"
+    return "not yet" if budget.is_aim else "**no**"
+
+
 def _chart(lines: Sequence[Line]) -> str:
-    """A bar for each part of the two wholes, seconds to scale."""
-    shown = {line.what: line.typical for line in lines if line.what in (*PIECES.values(), FLOOR, *WAY, WHOLE)}
+    """A bar for each part of the wholes, seconds to scale."""
+    drawn = (*PIECES.values(), FLOOR, DLT, *WAY, WHOLE)
+    shown = {line.what: line.typical for line in lines if line.what in drawn}
     known = {what: seconds for what, seconds in shown.items() if seconds is not None}
     longest = max(known.values())
     bars = [
@@ -90,9 +119,3 @@ def _chart(lines: Sequence[Line]) -> str:
         for what, seconds in known.items()
     ]
     return "\n".join(["```text", *bars, "```", ""])
-
-
-def _machine(measured: Measured, about: Sequence[tuple[str, str]]) -> str:
-    day = datetime.now(tz=UTC).strftime("%Y-%m-%d")
-    known = [("measured", day), *about, ("PostgreSQL", measured.postgres)]
-    return "".join(f"- {name}: {value}\n" for name, value in known)
