@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from stager import sql
-from stager.ahead import ahead
+from stager.ahead import ahead, made_ahead
 from stager.crypto.fingerprint import Fingerprinter
 from stager.crypto.merkle import Tree, leaf_hashes
 from stager.event_log import EventLog
@@ -80,7 +80,7 @@ class _Ready:
     """A stretch of the file made ready to be written: frames as their tables take them.
 
     kept: its bytes in compressed blocks. leaves: the hashes of these blocks, one after another.
-    events: that its rows were accepted.
+    accepted: of its rows those of which events are to say so.
     """
 
     rows: pl.DataFrame
@@ -89,7 +89,7 @@ class _Ready:
     changes: pl.DataFrame
     kept: pl.DataFrame
     leaves: bytes
-    events: pl.DataFrame
+    accepted: pl.DataFrame
 
 
 def account_for(source: Source, rules: Rules, *, progress: Progress) -> SourceAccount:
@@ -117,14 +117,15 @@ def stage(
     _start(staging)
     tree, places = Tree(), PlacesDigest()
     registering = log.reserve(1 + len(source.columns))  # what they say is known when the file is read
-    blocks = _made_ready(
-        _read(source, account.source_id or 0, rules, progress), source.sheet, fingerprinter, account, log
-    )
     tables = _Tables(staging, log, source.sheet)
-    for ready in ahead(blocks):
+    reads = ahead(_read(source, account.source_id or 0, rules, progress))
+    for ready, events in made_ahead(
+        lambda one: (one, log.ready("row.accepted", one.accepted, log.reserve(one.accepted.height))),
+        ahead(_made_ready(reads, source.sheet, fingerprinter, account)),
+    ):
         tree.extend(ready.leaves)
         places.add(ready.rows, ready.spans)
-        tables.add(ready)
+        tables.add(ready, events)
     tables.end()
     bound = {
         "content_root": tree.root().hex(),
@@ -169,11 +170,7 @@ def _start(staging: Staging) -> None:
 
 
 def _made_ready(
-    blocks: Iterator[_Read],
-    sheet: Sheet,
-    fingerprinter: Fingerprinter,
-    account: SourceAccount,
-    log: EventLog,
+    blocks: Iterator[_Read], sheet: Sheet, fingerprinter: Fingerprinter, account: SourceAccount
 ) -> Iterator[_Ready]:
     block_no = 0
     for read in blocks:
@@ -182,10 +179,9 @@ def _made_ready(
         kept, leaves = _kept(block, account.source_id or 0, block_no)
         block_no += kept.height
         rows = read.cells.with_columns(fingerprint=fingerprints(sheet, read.cells, fingerprinter))
-        accepted = _accepted(sheet, rows, read.found)
         yield _Ready(
             rows=rows,
-            events=log.ready("row.accepted", accepted, log.reserve(accepted.height)),
+            accepted=_accepted(sheet, rows, read.found),
             spans=block.spans.with_columns(source_id=pl.lit(account.source_id, dtype=pl.Int32)),
             issues=_with_subjects(read, fingerprinter),
             changes=read.found.changes,
@@ -238,16 +234,17 @@ class _Tables:
             part: Gathered(staging.filling(f"add_{part}", f"gathered_{part}", named))
             for part, named in steps.items()
         }
-        self._gathered["events"] = Gathered(log.append_ready)
+        self._events = Gathered(log.append_ready)
 
-    def add(self, ready: _Ready) -> None:
-        """Take a stretch of the file; what is whole is written."""
+    def add(self, ready: _Ready, events: pl.DataFrame) -> None:
+        """Take a stretch of the file and its rows' events; what is whole is written."""
         for part, gathered in self._gathered.items():
             gathered.add(getattr(ready, part))
+        self._events.add(events)
 
     def end(self) -> None:
         """Write what is left."""
-        for gathered in self._gathered.values():
+        for gathered in (*self._gathered.values(), self._events):
             gathered.end()
 
 

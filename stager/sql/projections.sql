@@ -31,8 +31,7 @@ where seq > $after and kind in ('migration.bound', 'migration.marked_synthetic')
 insert into row_state (sheet, source_id, row_no, state)
 select sheet, source_id, row_no, case when sheet = 'patients' then 'ready' else 'waiting' end
 from event
-where seq > $after and kind in ('row.accepted', 'row.rejected')
-order by source_id, row_no;
+where seq > $after and kind in ('row.accepted', 'row.rejected');
 
 -- name: unfold_runs
 -- The sets of rows that events after $after name as text, one row for each run.
