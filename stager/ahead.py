@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
@@ -10,12 +11,12 @@ Item = TypeVar("Item")
 Given = TypeVar("Given")
 
 
-def ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """The items in their order, one of them made ahead. An error comes out where its item would have."""
+def ahead(items: Iterator[Item], most: int = 1) -> Iterator[Item]:
+    """The items in their order, so many of them made ahead. An error comes out where its item would have."""
     with _worker() as worker:
-        coming = worker.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = worker.submit(next, items, None)
+        coming = deque(worker.submit(next, items, None) for _ in range(most))
+        while (item := coming.popleft().result()) is not None:
+            coming.append(worker.submit(next, items, None))
             yield item
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 
 import psycopg
 import pytest
@@ -277,4 +278,5 @@ def kill_server(server: Server) -> None:
     with psycopg.connect(server.dsn("postgres"), autocommit=True) as connection:
         backends = connection.execute("select pid from pg_stat_activity").fetchall()
     for (one,) in [(pid,), *backends]:
-        os.kill(one, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # backends end by themselves when they see that the first is gone
+            os.kill(one, signal.SIGKILL)

@@ -10,10 +10,10 @@ import polars as pl
 import pyarrow as pa
 
 from stager import sql
-from stager.ahead import ahead, made_ahead
+from stager.ahead import ahead
 from stager.crypto.fingerprint import Fingerprinter
 from stager.crypto.merkle import Tree, leaf_hashes
-from stager.event_log import EventLog
+from stager.event_log import EventLog, compact
 from stager.ingest.places import PlacesDigest
 from stager.ingest.reader import Block, Source
 from stager.ingest.rejects import is_round_trip, own_extra, restored
@@ -24,6 +24,8 @@ from stager.values import RULES_VERSION, Normalised, Rules, normalise
 Progress = Callable[[str, int, int | None], None]
 """Called with what is being done, how many bytes of how many are behind it."""
 
+AHEAD = 5
+"""Blocks that are made ready while a row group is written, which takes as long as making that many."""
 KEPT_BYTES = 64 << 10
 """Bytes of the file that are kept as one block. DuckDB holds a whole row group's blocks in memory when it
 commits, and to show one record its block is unpacked: small is better."""
@@ -119,10 +121,8 @@ def stage(
     registering = log.reserve(1 + len(source.columns))  # what they say is known when the file is read
     tables = _Tables(staging, log, source.sheet)
     reads = ahead(_read(source, account.source_id or 0, rules, progress))
-    for ready, events in made_ahead(
-        lambda one: (one, log.ready("row.accepted", one.accepted, log.reserve(one.accepted.height))),
-        ahead(_made_ready(reads, source.sheet, fingerprinter, account)),
-    ):
+    made = ahead(_made_ready(reads, source.sheet, fingerprinter, account))
+    for ready, events in ahead(_with_events(made, log), AHEAD):
         tree.extend(ready.leaves)
         places.add(ready.rows, ready.spans)
         tables.add(ready, events)
@@ -188,6 +188,12 @@ def _made_ready(
             kept=kept,
             leaves=leaves,
         )
+
+
+def _with_events(made: Iterator[_Ready], log: EventLog) -> Iterator[tuple[_Ready, pl.DataFrame]]:
+    for ready in made:
+        first = log.reserve(ready.accepted.height)
+        yield ready, log.ready("row.accepted", ready.accepted, first)
 
 
 def _accepted(sheet: Sheet, rows: pl.DataFrame, found: Normalised) -> pl.DataFrame:
@@ -259,18 +265,15 @@ def fingerprints(sheet: Sheet, cells: pl.DataFrame, fingerprinter: Fingerprinter
 
 def _with_subjects(read: _Read, fingerprinter: Fingerprinter) -> pl.DataFrame:
     """The issues with a keyed digest of the cell that each is about."""
+    issues = read.found.issues
+    about = read.cells.filter(pl.col("row_no").is_in(issues["row_no"].unique().implode()))
     parts = [pl.DataFrame(schema=_ISSUES)]
-    for name in read.found.issues["field"].unique().sort().to_list():
-        about = read.found.issues.filter(pl.col("field") == name).join(
-            read.cells.select("source_id", "row_no", cell=_cell(read.cells, name)),
-            on=["source_id", "row_no"],
-            how="left",
-            maintain_order="left",
-        )
-        digests = fingerprinter.column([text.encode() for text in about["cell"].to_list()])
-        parts.append(
-            about.drop("cell").with_columns(subject=pl.Series(digests, dtype=pl.Binary)).select(*_ISSUES)
-        )
+    for (name,), found in issues.group_by("field", maintain_order=True):
+        cells = about.select("source_id", "row_no", cell=_cell(about, str(name)))
+        told = found.join(cells, on=["source_id", "row_no"], how="left", maintain_order="left")
+        digests = fingerprinter.column([text.encode() for text in told["cell"].to_list()])
+        subjects = pl.Series(digests, dtype=pl.Binary)
+        parts.append(told.drop("cell").with_columns(subject=subjects).select(*_ISSUES))
     return pl.concat(parts)
 
 
@@ -328,8 +331,13 @@ def _register(
         "mapped": mapping is not None,
     }
     log.append("source.registered", detail, sheet=source.sheet.name, source_id=source_id, seq=first)
-    for seq, column in enumerate(columns, first + 1):
-        log.append("column.mapped", column, sheet=source.sheet.name, source_id=source_id, seq=seq)
+    mapped = pl.DataFrame({"detail": [compact(column) for column in columns]}).with_columns(
+        sheet=pl.lit(source.sheet.name),
+        source_id=pl.lit(source_id, pl.Int32),
+        row_no=pl.lit(None, pl.Int32),
+        finding_id=pl.lit(None, pl.Int64),
+    )
+    log.append_ready(log.ready("column.mapped", mapped, first + 1))
 
 
 def _write_events(staging: Staging, log: EventLog, sheet: Sheet, account: SourceAccount) -> None:

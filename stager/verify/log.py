@@ -63,7 +63,7 @@ def _stretches(staging: Staging, last: int) -> Iterator[tuple[int, np.ndarray, b
         for after in range(0, last, STRETCH):
             yield after, staging.frame("leaves_checked", after=after, upto=after + STRETCH)
 
-    for after, frame in ahead(read()):
+    for after, frame in ahead(read(), 2):
         bad = frame.filter(~pl.col("good"))
         seqs = frame["seq"].to_numpy()
         if bad.height:
