@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 import pyarrow as pa
@@ -24,8 +24,8 @@ from stager.values import RULES_VERSION, Normalised, Rules, normalise
 Progress = Callable[[str, int, int | None], None]
 """Called with what is being done, how many bytes of how many are behind it."""
 
-AHEAD = 5
-"""Blocks that are made ready while a row group is written, which takes as long as making that many."""
+AHEAD = 2
+"""Blocks that are made ready while a row group is written. More would save some time, and cost memory."""
 KEPT_BYTES = 64 << 10
 """Bytes of the file that are kept as one block. DuckDB holds a whole row group's blocks in memory when it
 commits, and to show one record its block is unpacked: small is better."""
@@ -193,7 +193,8 @@ def _made_ready(
 def _with_events(made: Iterator[_Ready], log: EventLog) -> Iterator[tuple[_Ready, pl.DataFrame]]:
     for ready in made:
         first = log.reserve(ready.accepted.height)
-        yield ready, log.ready("row.accepted", ready.accepted, first)
+        events = log.ready("row.accepted", ready.accepted, first)
+        yield replace(ready, accepted=ready.accepted.clear()), events
 
 
 def _accepted(sheet: Sheet, rows: pl.DataFrame, found: Normalised) -> pl.DataFrame:
