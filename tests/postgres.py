@@ -161,6 +161,12 @@ def clinic(clinic_tenant: Tenant) -> Iterator[Connection]:
 
 
 @pytest.fixture
+def target(clinic: Connection) -> Connection:
+    """The same, by the name it has where something is published into it."""
+    return clinic
+
+
+@pytest.fixture
 def django(django_tenant: Tenant) -> Iterator[Connection]:
     """A connection to the database with an existing application's tables."""
     yield from _connected(django_tenant)

@@ -18,7 +18,7 @@ from stager.tenant.comparison import Differs, check
 from stager.tenant.postgres import Connection, DataRefused, transaction
 from stager.tenant.registry import Tenant
 from tests.postgres import defined
-from tests.publish_migration import Migration, open_migration, stage_everything
+from tests.publish_migration import Migration, staged_copy
 from tests.test_publish_recovery import Killed, dying, nth
 
 PUT_OFF = {
@@ -43,18 +43,11 @@ ODD_FORMS = (
 
 
 @pytest.fixture
-def migration(tmp_path: Path, clinic_tenant: Tenant) -> Iterator[Migration]:
-    made = open_migration(tmp_path, clinic_tenant)
-    stage_everything(made)
+def migration(tmp_path: Path, clinic_tenant: Tenant, everything_staged: Path) -> Iterator[Migration]:
+    made = staged_copy(everything_staged, tmp_path, clinic_tenant)
     made.approve()
     yield made
     made.staging.close()
-
-
-@pytest.fixture
-def target(clinic_tenant: Tenant) -> Iterator[Connection]:
-    with postgres.connect(clinic_tenant) as connection:
-        yield connection
 
 
 def removable(target: Connection) -> dict[str, int]:

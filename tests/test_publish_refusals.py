@@ -11,7 +11,7 @@ import pytest
 
 from stager.publish import pipeline, sending
 from stager.publish.pgcopy import HEADER, TRAILER, stream_of, tuple_starts
-from stager.tenant import ledger, postgres
+from stager.tenant import ledger
 from stager.tenant.postgres import Connection
 from stager.tenant.registry import Tenant
 from tests.publish_migration import PATIENTS, Migration, clinical, open_migration, stage_everything
@@ -25,12 +25,6 @@ def migration(tmp_path: Path, clinic_tenant: Tenant) -> Iterator[Migration]:
     made = open_migration(tmp_path, clinic_tenant)
     yield made
     made.staging.close()
-
-
-@pytest.fixture
-def target(clinic_tenant: Tenant) -> Iterator[Connection]:
-    with postgres.connect(clinic_tenant) as connection:
-        yield connection
 
 
 def own_person(target: Connection, legacy_id: str) -> None:

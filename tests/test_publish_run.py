@@ -39,12 +39,6 @@ def migration(tmp_path: Path, clinic_tenant: Tenant, everything_staged: Path) ->
     made.staging.close()
 
 
-@pytest.fixture
-def target(clinic_tenant: Tenant) -> Iterator[Connection]:
-    with postgres.connect(clinic_tenant) as connection:
-        yield connection
-
-
 def counts(connection: Connection) -> dict[str, int]:
     """Rows in each table."""
     return {

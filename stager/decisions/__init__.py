@@ -15,10 +15,10 @@ named without it.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from stager.decisions.choices import ALLOWED, BlindIndex, Choice, Decision, Finding
+from stager.late import looked_up
 
 if TYPE_CHECKING:
     from stager.decisions.assigning import assign
@@ -40,20 +40,15 @@ __all__ = [
     "vetoes",
 ]
 
-_WHERE = {
-    "MOST_MERGED": "stager.decisions.persons",
-    "assign": "stager.decisions.assigning",
-    "correction_bytes": "stager.decisions.deciding",
-    "decide": "stager.decisions.deciding",
-    "decide_rows": "stager.decisions.deciding",
-    "undo": "stager.decisions.deciding",
-    "vetoes": "stager.decisions.persons",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _WHERE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(import_module(_WHERE[name]), name)
-    globals()[name] = found
-    return found
+__getattr__ = looked_up(
+    __name__,
+    {
+        "MOST_MERGED": "stager.decisions.persons",
+        "assign": "stager.decisions.assigning",
+        "correction_bytes": "stager.decisions.deciding",
+        "decide": "stager.decisions.deciding",
+        "decide_rows": "stager.decisions.deciding",
+        "undo": "stager.decisions.deciding",
+        "vetoes": "stager.decisions.persons",
+    },
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import polars as pl
 import pyarrow as pa
@@ -82,7 +82,6 @@ class _Ready:
     """A stretch of the file made ready to be written: frames as their tables take them.
 
     kept: its bytes in compressed blocks. leaves: the hashes of these blocks, one after another.
-    accepted: of its rows those of which events are to say so.
     """
 
     rows: pl.DataFrame
@@ -91,7 +90,6 @@ class _Ready:
     changes: pl.DataFrame
     kept: pl.DataFrame
     leaves: bytes
-    accepted: pl.DataFrame
 
 
 def account_for(source: Source, rules: Rules, *, progress: Progress) -> SourceAccount:
@@ -171,7 +169,8 @@ def _start(staging: Staging) -> None:
 
 def _made_ready(
     blocks: Iterator[_Read], sheet: Sheet, fingerprinter: Fingerprinter, account: SourceAccount
-) -> Iterator[_Ready]:
+) -> Iterator[tuple[_Ready, pl.DataFrame]]:
+    """Each block with those of its rows of which events are to say that they were accepted."""
     block_no = 0
     for read in blocks:
         block = read.block
@@ -179,22 +178,22 @@ def _made_ready(
         kept, leaves = _kept(block, account.source_id or 0, block_no)
         block_no += kept.height
         rows = read.cells.with_columns(fingerprint=fingerprints(sheet, read.cells, fingerprinter))
-        yield _Ready(
+        ready = _Ready(
             rows=rows,
-            accepted=_accepted(sheet, rows, read.found),
             spans=block.spans.with_columns(source_id=pl.lit(account.source_id, dtype=pl.Int32)),
             issues=_with_subjects(read, fingerprinter),
             changes=read.found.changes,
             kept=kept,
             leaves=leaves,
         )
+        yield ready, _accepted(sheet, rows, read.found)
 
 
-def _with_events(made: Iterator[_Ready], log: EventLog) -> Iterator[tuple[_Ready, pl.DataFrame]]:
-    for ready in made:
-        first = log.reserve(ready.accepted.height)
-        events = log.ready("row.accepted", ready.accepted, first)
-        yield replace(ready, accepted=ready.accepted.clear()), events
+def _with_events(
+    made: Iterator[tuple[_Ready, pl.DataFrame]], log: EventLog
+) -> Iterator[tuple[_Ready, pl.DataFrame]]:
+    for ready, accepted in made:
+        yield ready, log.ready("row.accepted", accepted, log.reserve(accepted.height))
 
 
 def _accepted(sheet: Sheet, rows: pl.DataFrame, found: Normalised) -> pl.DataFrame:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import polars as pl
 
+from stager import sql
 from stager.reconcile.references import Digester
 from stager.reconcile.scope import Scope
 from stager.reconcile.suggestions import offer_suggestions
 from stager.records import slices
-from stager.sheets import PATIENTS, SHEETS, Kind, Sheet
+from stager.sheets import PATIENTS, SHEETS, Code, Kind, Sheet
 from stager.staging import Staging
 from stager.values import Rules
 
 _CLINICAL = tuple(sheet for sheet in SHEETS if sheet is not PATIENTS)
-_PEOPLE = ("want_shared_ids", "want_shared_numbers", "want_lookalikes", "want_shared_emails")
+_SHARED = {"legacy_id": Code.PATIENT_ID_SHARED, "nhs_number": Code.PATIENT_DUPLICATE}
 
 
 def want_of_links(staging: Staging, digester: Digester, *, people: bool) -> None:
@@ -22,7 +23,10 @@ def want_of_links(staging: Staging, digester: Digester, *, people: bool) -> None
         staging.fill("wanted_finding", "want_link_findings")
     _want_before_birth(staging, digester)
     if people:
-        for step in _PEOPLE:
+        for field, code in _SHARED.items():
+            places = {"key": sql.identifier(field)}
+            staging.fill("wanted_finding", "want_shared_keys", places, code=code.value, field=field)
+        for step in ("want_lookalikes", "want_shared_emails"):
             staging.fill("wanted_finding", step)
 
 

@@ -6,9 +6,9 @@ command that needs no stage should not wait for those.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from stager.late import looked_up
 from stager.session.settings import DEFAULT_STAGING, Progress, Settings, silent
 
 if TYPE_CHECKING:
@@ -39,24 +39,19 @@ __all__ = [
     "silent",
 ]
 
-_WHERE = {
-    "Approval": "stager.approvals",
-    "Choice": "stager.decisions",
-    "Decision": "stager.decisions",
-    "Filter": "stager.session.reading",
-    "Finding": "stager.decisions",
-    "Format": "stager.session.reporting",
-    "Intake": "stager.session.intake",
-    "Plan": "stager.approvals",
-    "Published": "stager.publish.publishing",
-    "Session": "stager.session.session",
-    "holder": "stager.session.reviewing",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _WHERE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(import_module(_WHERE[name]), name)
-    globals()[name] = found
-    return found
+__getattr__ = looked_up(
+    __name__,
+    {
+        "Approval": "stager.approvals",
+        "Choice": "stager.decisions",
+        "Decision": "stager.decisions",
+        "Filter": "stager.session.reading",
+        "Finding": "stager.decisions",
+        "Format": "stager.session.reporting",
+        "Intake": "stager.session.intake",
+        "Plan": "stager.approvals",
+        "Published": "stager.publish.publishing",
+        "Session": "stager.session.session",
+        "holder": "stager.session.reviewing",
+    },
+)

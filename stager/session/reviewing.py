@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from stager.session.queue import Queue
 
 
-class Reviewing:
+class Reviewing(ABC):
     """The part of a session that review works with. What it shows is patients' values: see `review_views`."""
 
     def get_ready(self) -> None:
@@ -129,14 +130,17 @@ class Reviewing:
 
         return index
 
+    @abstractmethod
     def _open(self, *, create: bool = False) -> Workspace:
-        raise NotImplementedError
+        """The open staging file."""
 
+    @abstractmethod
     def _to_write(self, *, create: bool = False) -> Workspace:
-        raise NotImplementedError
+        """The same, refused where it is only looked at."""
 
+    @abstractmethod
     def _index(self, workspace: Workspace) -> BlindIndex | None:
-        raise NotImplementedError
+        """The blind index of the tenant that the file is bound to, where it has one."""
 
 
 def holder(settings: Settings) -> Taken | None:

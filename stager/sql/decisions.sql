@@ -99,6 +99,3 @@ select coalesce(max(correction_id), 0) + 1 from correction;
 
 -- name: add_corrections
 insert into correction select correction_id, source_id, row_no, field, value from new_correction;
-
--- name: last_row_decision
-select max(seq) from decision where source_id = $source_id and row_no = $row_no and undone_seq is null;

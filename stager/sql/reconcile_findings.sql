@@ -105,25 +105,15 @@ from (
 )
 where nth > 1;
 
--- name: want_shared_ids
-with live_person as (select * from person where live and into_place is null and legacy_id <> ''),
-shared as (select legacy_id from live_person group by legacy_id having count(*) > 1),
+-- name: want_shared_keys
+-- Patients of whom another one has the same key, each with all who have it.
+with live_person as (select *, {key} as shared from person where live and into_place is null and {key} <> ''),
 those as (
-    select legacy_id, array_to_string(list_sort(list(place)), ' ') as places
-    from live_person semi join shared on shared.legacy_id = live_person.legacy_id group by legacy_id
+    select shared, array_to_string(list_sort(list(place)), ' ') as places
+    from live_person group by shared having count(*) > 1
 )
-select 'patients', source_id, row_no, 'patient.id_shared', 'legacy_id', 'legacy_id', false, places, places, null
-from live_person join those on those.legacy_id = live_person.legacy_id where source_id is not null;
-
--- name: want_shared_numbers
-with live_person as (select * from person where live and into_place is null and nhs_number <> ''),
-shared as (select nhs_number from live_person group by nhs_number having count(*) > 1),
-those as (
-    select nhs_number, array_to_string(list_sort(list(place)), ' ') as places
-    from live_person semi join shared on shared.nhs_number = live_person.nhs_number group by nhs_number
-)
-select 'patients', source_id, row_no, 'patient.duplicate', 'nhs_number', 'nhs_number', false, places, places, null
-from live_person join those on those.nhs_number = live_person.nhs_number where source_id is not null;
+select 'patients', source_id, row_no, $code, $field, $field, false, places, places, null
+from live_person join those on those.shared = live_person.shared where source_id is not null;
 
 -- name: want_lookalikes
 -- Same name, either way round, and same birth date; two different valid NHS numbers say they are two people,

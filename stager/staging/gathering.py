@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 ROW_GROUP = 122_880
 """Rows of one of DuckDB's row groups."""
 
-
 GATHERED_BYTES = 48 << 20
 """Memory of gathered rows beyond which they are written though they are no whole row group."""
 
