@@ -60,6 +60,15 @@ def row_id_bytes(
     return whole
 
 
+def row_id_texts(
+    tenant: str, sheet: str, sha256: str, row_nos: Sequence[int] | npt.NDArray[np.integer]
+) -> list[str]:
+    """As `row_id_bytes`, as PostgreSQL and `str` write a UUID."""
+    digits = row_id_bytes(tenant, sheet, sha256, row_nos).tobytes().hex()
+    each = (digits[at : at + 2 * ID_BYTES] for at in range(0, len(digits), 2 * ID_BYTES))
+    return [f"{id_[:8]}-{id_[8:12]}-{id_[12:16]}-{id_[16:20]}-{id_[20:]}" for id_ in each]
+
+
 def row_id_column(
     tenant: str, sheet: str, sha256: str, row_nos: Sequence[int] | npt.NDArray[np.integer]
 ) -> pa.FixedSizeBinaryArray:

@@ -22,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
 
 def assign(
     context: typer.Context,
-    ids: Annotated[list[int], typer.Argument(metavar="ID", help="Findings by their numbers.")],
+    ids: Annotated[list[int], typer.Argument(metavar="ID...", help="Findings by their numbers.")],
     to: Annotated[
         str, typer.Option("--to", metavar="NAME", help='The colleague; "" takes the question back.')
     ],

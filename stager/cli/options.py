@@ -46,7 +46,7 @@ def sheet_names(incomplete: str) -> Iterator[str]:
 
 # `readable=False`: whether a file may be read, its reader finds out, and says it by the fitting exit code.
 Files = Annotated[
-    list[Path] | None, typer.Argument(metavar="FILE", help="CSV files, in any order.", readable=False)
+    list[Path] | None, typer.Argument(metavar="FILE...", help="CSV files, in any order.", readable=False)
 ]
 MoreFiles = Annotated[
     list[Path] | None, typer.Option("--file", "-f", metavar="FILE", help="A CSV file, too.", readable=False)

@@ -120,7 +120,9 @@ def findings(
 
 def decide(
     context: typer.Context,
-    ids: Annotated[list[int] | None, typer.Argument(metavar="ID", help="Findings by their numbers.")] = None,
+    ids: Annotated[
+        list[int] | None, typer.Argument(metavar="ID...", help="Findings by their numbers.")
+    ] = None,
     code: options.OfCode = None,
     sheet: options.OfSheet = None,
     column: options.OfColumn = None,

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
+from struct import Struct
 
 from stager.errors import IntegrityFailed
 
 HASH_BYTES = 32
 EMPTY_ROOT = sha256(b"").digest()
 _SIZE_BYTES = 8
+_PAIR = Struct(f"{2 * HASH_BYTES}s")
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -39,9 +41,8 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 def paired(nodes: bytes) -> bytes:
     """The level above `nodes` (concatenated hashes), pair by pair; a last one without a pair is left out."""
-    width = 2 * HASH_BYTES
-    whole = len(nodes) // width * width
-    return b"".join([sha256(b"\1" + nodes[at : at + width]).digest() for at in range(0, whole, width)])
+    whole = len(nodes) // _PAIR.size * _PAIR.size
+    return b"".join([sha256(b"\1" + pair).digest() for (pair,) in _PAIR.iter_unpack(nodes[:whole])])
 
 
 @dataclass(frozen=True, slots=True)

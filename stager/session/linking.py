@@ -11,7 +11,7 @@ from stager.errors import ReviewNeeded, TenantUnavailable, UsageError
 from stager.event_log import EventLog
 from stager.projections import standing
 from stager.reconcile import Outcome, reconcile
-from stager.row_ids import row_id
+from stager.row_ids import row_id_texts
 from stager.session.settings import Progress
 from stager.session.tenants import Doors
 from stager.session.workspace import Workspace
@@ -110,10 +110,11 @@ def _take_snapshot(workspace: Workspace, doors: Doors, log: EventLog, slug: str)
 
 def _our_people(staging: Staging, connection: Connection, profile: Profile, slug: str) -> set[str]:
     """The ids that this migration's own patients have, or would have, in the tenant's database."""
-    sources = staging.rows("patients_of_sources")
-    if not profile.draws_ids:
-        return {str(row_id(slug, "patients", sha256, row_no)) for sha256, row_no in sources}
     ours: set[str] = set()
+    if not profile.draws_ids:
+        for sha256, rows in staging.rows("patients_of_sources"):
+            ours.update(row_id_texts(slug, "patients", sha256, rows))
+        return ours
     for sha256, last in staging.rows("sources_of_patients"):
         kept = lineage.read_lineage(connection, "patients", bytes.fromhex(sha256), 1, last)
         ours |= {str(target_id) for _, target_id in kept.values()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import phonenumbers
 import polars as pl
 
 from stager.sheets import Column
@@ -62,6 +61,8 @@ def _possible(texts: pl.Series) -> pl.Series:
 
 
 def _is_possible(text: str) -> bool:
+    import phonenumbers  # here: its tables take longer to read than most commands need a number
+
     try:
         number = phonenumbers.parse(text, _PHONE_REGION)
     except phonenumbers.NumberParseException:
