@@ -121,9 +121,12 @@ def _relink(staging: Staging, after: int) -> None:
 
 def _derive(staging: Staging, after: int) -> None:
     staging.run("find_affected", after=after)
-    staging.run("find_dependents")
-    staging.run("find_own_states", {"rejecting": _REJECTING})
+    staging.run("start_own_states")
+    staging.run("find_own_states", {"rows": "affected", "rejecting": _REJECTING})
+    staging.run("find_people_states")
     staging.run("fold_people_states")
+    staging.run("find_dependents")
+    staging.run("find_own_states", {"rows": "dependent", "rejecting": _REJECTING})
     staging.run("fold_other_states")
 
 

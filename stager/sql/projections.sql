@@ -201,9 +201,12 @@ left join (
 where relinked.source_id = row_state.source_id and relinked.row_no = row_state.row_no;
 
 -- name: fold_approvals
-update row_state set approval_seq = case
-    when latest.granted > coalesce(latest.voided, 0) then latest.granted
-    when latest.voided is not null then null else approval_seq end
+-- An approved row that was ready is approved. What else events of the same time say of it is found out after this.
+update row_state set
+    state = case when state = 'ready' and latest.granted > coalesce(latest.voided, 0) then 'approved' else state end,
+    approval_seq = case
+        when latest.granted > coalesce(latest.voided, 0) then latest.granted
+        when latest.voided is not null then null else approval_seq end
 from (
     select source_id, row_no, max(seq) filter (kind = 'approval.granted') as granted,
         max(seq) filter (kind = 'approval.voided') as voided
@@ -217,71 +220,81 @@ from (
 where latest.source_id = row_state.source_id and latest.row_no = row_state.row_no;
 
 -- name: fold_chunks
-update row_state set chunk_seq = coalesce(chunk_seq, sent.seq)
+-- A row that is in the tenant is published. One that was in no state to be sent any more may be somebody for whom
+-- others wait: see find_affected.
+update row_state set
+    state = case when state in ('ready', 'approved') then 'published' else state end,
+    chunk_seq = coalesce(chunk_seq, sent.seq)
 from (select source_id, row_no, min(seq) as seq from event_row where kind = 'publish.chunk_committed' group by 1, 2) as sent
 where sent.source_id = row_state.source_id and sent.row_no = row_state.row_no;
 
 -- name: find_affected
--- Rows that the events after $after speak of, in whatever way. Of a row that was accepted, and no more, nothing is
--- to be found out: it is in the state that fold_new_rows gave it.
+-- Rows whose state the events after $after may have changed in another way than was told already: accepted rows
+-- are in the state that fold_new_rows gave them, approved and published ones in that of their folds.
 create or replace temp table affected as
 select distinct source_id, row_no from (
     select source_id, row_no from event where seq > $after and row_no is not null and kind <> 'row.accepted'
     union all
-    select source_id, row_no from event_row
+    select source_id, row_no from event_row where kind in ('finding.decided', 'decision.undone')
     union all
     select source_id, row_no from decision where seq > $after or undone_seq > $after
+    union all
+    select source_id, row_no from row_state where chunk_seq is not null and state <> 'published'
 );
 
--- name: find_dependents
--- Rows that wait or waited for an affected row of the patients sheet.
-insert into affected
-with person as (
-    select source_id, row_no from affected semi join row_state as known
-        on known.source_id = affected.source_id and known.row_no = affected.row_no and known.sheet = 'patients'
-),
-dependent as (
-    select row_state.source_id, row_state.row_no from row_state semi join person
-        on person.source_id = patient_source and person.row_no = patient_row
-    union
-    select row_state.source_id, row_state.row_no from row_state semi join person
-        on person.source_id = practitioner_source and person.row_no = practitioner_row
-)
-select source_id, row_no from dependent anti join affected using (source_id, row_no);
+-- name: start_own_states
+create or replace temp table own_state (source_id integer, row_no integer, own varchar);
 
 -- name: find_own_states
--- What each affected row is by itself, before its patient is looked at.
-create or replace temp table own_state as
-select affected.source_id, affected.row_no,
+-- What each row of {rows} is by itself, before its patient is looked at.
+insert into own_state
+select wanted.source_id, wanted.row_no,
     case when excluded.live then 'excluded'
          when coalesce(hold.rejecting, 0) > 0 then 'rejected'
          when coalesce(hold.holding, 0) > 0 then 'held'
-         else 'clear' end as own
-from affected
+         else 'clear' end
+from {rows} as wanted
 left join (
     select source_id, row_no, count(*) filter ({rejecting}) as rejecting, count(*) as holding
     from finding where state = 'open' group by 1, 2
-) as hold on hold.source_id = affected.source_id and hold.row_no = affected.row_no
+) as hold on hold.source_id = wanted.source_id and hold.row_no = wanted.row_no
 left join (
     select source_id, row_no, arg_max(decision in ('exclude', 'merge', 'supersede'), seq) as live
     from decision
     where undone_seq is null and decision in ('exclude', 'merge', 'supersede', 'put_back')
     group by 1, 2
-) as excluded on excluded.source_id = affected.source_id and excluded.row_no = affected.row_no;
+) as excluded on excluded.source_id = wanted.source_id and excluded.row_no = wanted.row_no;
 
--- name: fold_people_states
-update row_state set state = fresh.state
-from (
-    select own_state.source_id, own_state.row_no, case
+-- name: find_people_states
+create or replace temp table person_state as
+select own_state.source_id, own_state.row_no, state as before, case
         when chunk_seq is not null then 'published'
         when own <> 'clear' then own
         when approval_seq is not null then 'approved'
         else 'ready' end as state
-    from own_state
-    join row_state as same on same.source_id = own_state.source_id and same.row_no = own_state.row_no
-    where sheet = 'patients'
-) as fresh
+from own_state
+join row_state as same on same.source_id = own_state.source_id and same.row_no = own_state.row_no
+where sheet = 'patients';
+
+-- name: fold_people_states
+update row_state set state = fresh.state from person_state as fresh
 where fresh.source_id = row_state.source_id and fresh.row_no = row_state.row_no and fresh.state <> row_state.state;
+
+-- name: find_dependents
+-- Rows that wait, or waited, for a patient who was fit to be published and is not, or the other way round.
+create or replace temp table dependent as
+with turned as (
+    select source_id, row_no from person_state
+    where (before in ('held', 'rejected', 'excluded')) <> (state in ('held', 'rejected', 'excluded'))
+),
+found as (
+    select row_state.source_id, row_state.row_no from row_state semi join turned
+        on turned.source_id = patient_source and turned.row_no = patient_row
+    union
+    select row_state.source_id, row_state.row_no from row_state semi join turned
+        on turned.source_id = practitioner_source and turned.row_no = practitioner_row
+)
+select source_id, row_no from found anti join affected using (source_id, row_no);
 
 -- name: fold_other_states
 -- A row waits while it has no patient, or while its patient or practitioner is not fit to be published.
