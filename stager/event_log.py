@@ -111,17 +111,21 @@ class EventLog:
         The table has sheet, source_id, row_no, finding_id (or NULL) and detail (JSON text) and is
         appended in the order of source_id, row_no, finding_id.
         """
-        count: int = self._staging.one("count_rows_of", {"table": table})
-        if count:
-            self._staging.run("order_rows", {"table": table})
-            parts = self._ordered_rows(self.reserve(count), count)
-            for events in made_ahead(lambda part: self.ready(kind, *part), parts):
-                self.append_ready(events)
-        return count
+        before = self.head
+        for events in made_ahead(lambda part: self.ready(kind, *part), self._ordered_rows(table)):
+            self.append_ready(events)
+        return self.head - before
 
-    def _ordered_rows(self, first: int, count: int) -> Iterator[tuple[pl.DataFrame, int]]:
-        for at in range(0, count, STRETCH):
-            yield self._staging.frame("ordered_rows", first=at, after=at + STRETCH), first + at
+    def _ordered_rows(self, table: str) -> Iterator[tuple[pl.DataFrame, int]]:
+        """The table's rows in their order, not too many at a time, with the first of their numbers."""
+        few = self._staging.one("count_rows_of", {"table": table}) <= STRETCH
+        places = {"table": table}
+        for source, last_source, row, last_row in self._staging.rows(
+            "stretches_of_rows", places, few=few, stretch=STRETCH
+        ):
+            among = {"source": source, "last_source": last_source, "row": row, "last_row": last_row}
+            rows = self._staging.frame("ordered_rows", places, **among)
+            yield rows, self.reserve(rows.height)
 
     def reserve(self, count: int) -> int:
         """Keep the next numbers for events that are made ready later; the first of them."""

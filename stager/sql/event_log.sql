@@ -8,15 +8,16 @@ insert into event
 select $seq, $at, $actor, $kind, $version, $sheet, $source_id, $row_no, $finding_id, $detail,
     event_leaf($seq, event_head_text($at, $actor, $kind, $version), $sheet, $source_id, $row_no, $finding_id, $detail);
 
--- name: order_rows
--- The rows of {table} in the order of their events, with their place in it.
-create or replace temp table ordered_row as
-select row_number() over () - 1 as place, *
-from (select sheet, source_id, row_no, finding_id, detail from {table} order by source_id, row_no, finding_id);
+-- name: stretches_of_rows
+-- Between which sources and row numbers the rows of {table} stand: all together where they are few, else by
+-- source and stretches of row numbers. To order them all at once would cost more than all the rest.
+select min(source_id), max(source_id), min(row_no), max(row_no) from {table}
+group by case when not $few then source_id end, case when not $few then row_no // $stretch end order by 1, 3;
 
 -- name: ordered_rows
-select sheet, source_id, row_no, finding_id, detail from ordered_row
-where place >= $first and place < $after order by place;
+select sheet, source_id, row_no, finding_id, detail from {table}
+where source_id between $source and $last_source and row_no between $row and $last_row
+order by source_id, row_no, finding_id;
 
 -- name: append_ready
 insert into event

@@ -25,7 +25,7 @@ import duckdb
 
 from stager import sql
 from stager.errors import IntegrityFailed, StagingUnavailable
-from stager.sheets import SHEETS
+from stager.sheets import SHEETS, Kind
 from stager.staging.gathering import ROW_GROUP
 from stager.staging.opening import asked, attach, check_place, check_there, own_files, spill_folder
 
@@ -311,8 +311,10 @@ class Staging:
         """A table for each sheet's rows, with a text column for each of its columns."""
         for sheet in SHEETS:
             self.run("create_rows", {"table": sheet.table})
+            kinds = {column.field: column.kind for column in sheet.columns}
             for field in (*sheet.fields, "extra"):
-                self.run("add_column", {"table": sheet.table, "field": sql.identifier(field)})
+                step = "add_narrative" if kinds.get(field) is Kind.NARRATIVE else "add_column"
+                self.run(step, {"table": sheet.table, "field": sql.identifier(field)})
 
     def _schema_version(self) -> int:
         if not self.one("has_table", table="migration"):
