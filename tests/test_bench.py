@@ -33,7 +33,8 @@ LINES = (
     "reconcile",
     "approve",
     "publish",
-    "stager, whole",
+    "stager, the four commands",
+    "stager import, all in one",
     "the same, beside dlt",
     "status",
     "ingest of ten late notes",
@@ -178,7 +179,7 @@ def test_a_side_that_is_not_installed_is_left_out(
 ) -> None:
     """Without the extra `bench` the others are measured; asked for by name, it is wrong usage."""
     monkeypatch.setitem(rounds.NEEDED, "dlt", ("no_such_module_anywhere",))
-    assert run.asked([]).rounds.sides == ("floor", "stager")
+    assert run.asked([]).rounds.sides == ("floor", "stager", "import")
     with pytest.raises(SystemExit) as ended:
         run.asked(["--only=dlt"])
     assert ended.value.code == 2

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
+from tests.bench.processes import Ran
 from tests.bench.rounds import COUNTED, Measured
 from tests.bench.stager_side import LATE, WAY
 
@@ -15,7 +16,8 @@ MILLION = 1_000_000
 PIECES = {"read": "floor: DuckDB reads the files", "seal": "floor: AES-GCM pass", "copy": "floor: text COPY"}
 """What the floor's pieces are called in the table, by the names of their clocks."""
 
-FLOOR, NOT_COUNTED, WHOLE = "floor, whole", "not counted: linking, fetching", "stager, whole"
+FLOOR, NOT_COUNTED = "floor, whole", "not counted: linking, fetching"
+WHOLE, IMPORT = "stager, the four commands", "stager import, all in one"
 DLT, BESIDE_DLT, LOG = "dlt's bare load", "the same, beside dlt", "verify: the log alone"
 
 
@@ -86,13 +88,14 @@ _AT_ONCE = ("reconcile after it", "publish of the ten")
 
 def lines_of(measured: Measured) -> list[Line]:
     """Every line of the table, measured or not."""
-    whole = _whole(measured)
+    imported = _imported(measured)
     return [
         *_floor(measured),
         _dlt(measured),
         *(_stage(measured, command, _HELD.get(command)) for command in WAY),
-        _beside(measured, whole, _ALL),
-        replace(_beside(measured, whole, _BARE), what=BESIDE_DLT, seconds=(), cpu=()),
+        _beside(measured, _whole(measured), _ALL),
+        _beside(measured, imported, _ALL),
+        replace(_beside(measured, imported, _BARE), what=BESIDE_DLT, seconds=(), cpu=(), peak=None),
         _within_a_second(_stage(measured, "status")),
         *(_late(measured, what) for what in LATE),
         _stage(measured, "verify"),
@@ -118,14 +121,17 @@ def _dlt(measured: Measured) -> Line:
 
 
 def _stage(measured: Measured, command: str, part: _Part | None = None) -> Line:
-    ran = [run.ran[command] for run in measured.stager]
-    line = Line(
-        command,
-        tuple(each.seconds for each in ran),
-        tuple(each.cpu for each in ran),
-        max((each.peak for each in ran), default=None),
-    )
+    line = _command(command, [run.ran[command] for run in measured.stager])
     return line if part is None else _beside(measured, line, part)
+
+
+def _imported(measured: Measured) -> Line:
+    return _command(IMPORT, [run.ran for run in measured.imported])
+
+
+def _command(what: str, ran: Sequence[Ran]) -> Line:
+    peak = max((each.peak for each in ran), default=None)
+    return Line(what, tuple(each.seconds for each in ran), tuple(each.cpu for each in ran), peak)
 
 
 def _whole(measured: Measured) -> Line:
@@ -165,7 +171,8 @@ def _log(measured: Measured) -> Line:
 
 
 def _memory(measured: Measured) -> Line:
-    peak = max((run.peak for run in measured.stager), default=None)
+    peaks = [run.peak for run in measured.stager] + [run.ran.peak for run in measured.imported]
+    peak = max(peaks, default=None)
     held = None if peak is None else peak / GIB
     budget = Budget(2 if measured.rows <= MILLION else 3, "{:.2f} GiB")
     return Line("peak memory", peak=peak, held=held, budget=budget)

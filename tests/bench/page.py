@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
 
-from tests.bench.figures import DLT, FLOOR, MILLION, PIECES, WHOLE, Budget, Line
+from tests.bench.figures import DLT, FLOOR, IMPORT, MILLION, PIECES, WHOLE, Budget, Line
 from tests.bench.rounds import Asked, Measured
 from tests.bench.stager_side import WAY
 
@@ -110,7 +110,7 @@ def _met(budget: Budget, held: float) -> str:
 
 def _chart(lines: Sequence[Line]) -> str:
     """A bar for each part of the wholes, seconds to scale."""
-    drawn = (*PIECES.values(), FLOOR, DLT, *WAY, WHOLE)
+    drawn = (*PIECES.values(), FLOOR, DLT, *WAY, WHOLE, IMPORT)
     shown = {line.what: line.typical for line in lines if line.what in drawn}
     known = {what: seconds for what, seconds in shown.items() if seconds is not None}
     longest = max(known.values())

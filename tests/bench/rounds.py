@@ -11,9 +11,9 @@ from pathlib import Path
 
 from tests.bench.places import EMPTY, PROFILE, ROOT, Place, Practice, ground, require_rows, say
 from tests.bench.processes import Ran, run
-from tests.bench.stager_side import Stager, StagerRun
+from tests.bench.stager_side import ImportRun, Stager, StagerRun
 
-SIDES = ("floor", "dlt", "stager")
+SIDES = ("floor", "dlt", "stager", "import")
 COUNTED = ("read", "seal", "copy")
 """The pieces of the floor that count."""
 
@@ -74,6 +74,7 @@ class Measured:
     floor: list[FloorRun] = field(default_factory=list)
     dlt: list[DltRun] = field(default_factory=list)
     stager: list[StagerRun] = field(default_factory=list)
+    imported: list[ImportRun] = field(default_factory=list)
 
 
 def missing(side: str) -> list[str]:
@@ -125,6 +126,13 @@ def _stager(measured: Measured, at: Place) -> float:
     return measured.stager[-1].seconds
 
 
+def _import(measured: Measured, at: Place) -> float:
+    done = Stager(at.folder, at.dsn, at.environ).bring_in(at.files)
+    require_rows("stager import", done.published, at.dsn, TABLES)
+    measured.imported.append(done)
+    return done.ran.seconds
+
+
 def run_stager(at: Place) -> StagerRun:
     """Stager's run there. SystemExit unless every row that it published is in the database."""
     done = Stager(at.folder, at.dsn, at.environ).run(at.files)
@@ -142,4 +150,9 @@ def _folder(at: Place) -> Path:
     return at.files[0].parent
 
 
-_RUN: dict[str, Callable[[Measured, Place], float]] = {"floor": _floor, "dlt": _dlt, "stager": _stager}
+_RUN: dict[str, Callable[[Measured, Place], float]] = {
+    "floor": _floor,
+    "dlt": _dlt,
+    "stager": _stager,
+    "import": _import,
+}

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from tests.bench.processes import Ran, run
 
@@ -62,6 +63,14 @@ class StagerRun:
 
 
 @dataclass(frozen=True, slots=True)
+class ImportRun:
+    """One run of `stager import`, the whole way in one command. published: rows in the tenant by it."""
+
+    ran: Ran
+    published: int
+
+
+@dataclass(frozen=True, slots=True)
 class Verified:
     """log_seconds: the log alone. events_per_second: events by these seconds."""
 
@@ -97,8 +106,12 @@ class Stager:
         ran |= self._late(files)
         late = json.loads(ran[LATE[-1]].output)["rows"]
         status = json.loads(ran["status"].output)
-        published = sum(sheet["states"].get("published", 0) for sheet in status["sheets"])
-        return StagerRun(ran, published, late, status["events"], size)
+        return StagerRun(ran, _published(status), late, status["events"], size)
+
+    def bring_in(self, files: Sequence[Path]) -> ImportRun:
+        """The whole way by `stager import`."""
+        ran = self("import", *map(str, files), *_TENANT, "--yes")
+        return ImportRun(ran, _published(json.loads(self("status").output)))
 
     def _late(self, files: Sequence[Path]) -> dict[str, Ran]:
         """Take ten notes in, decide whose the one is whose patient is not known, publish the ten."""
@@ -109,6 +122,10 @@ class Stager:
         decided = [self("decide", str(newest), "--link", known), self("reconcile", *_TENANT)]
         sent = [self("approve"), self("publish", *_TENANT)]
         return dict(zip(LATE, [*taken_in, *decided, *sent], strict=True))
+
+
+def _published(status: Mapping[str, Any]) -> int:
+    return sum(sheet["states"].get("published", 0) for sheet in status["sheets"])
 
 
 def late_notes(files: Sequence[Path], out: Path) -> str:
