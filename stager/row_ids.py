@@ -10,7 +10,7 @@ laid among them so that one source's ids ascend row by row and lie together in a
     byte  8     variant (2 bits, 10) and 6 bits of the digest
     bytes 9-15  digest
 
-numpy and pyarrow are imported where whole columns are made: to show one row's id they are not worth the wait.
+numpy, polars and pyarrow are imported where whole columns are made: for one row's id they are not worth the wait.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from uuid import UUID
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-    import pyarrow as pa
+    import polars as pl
 
 ID_BYTES = 16
 LAST_ROW = 2**28 - 1
@@ -71,14 +71,26 @@ def row_id_texts(
 
 def row_id_column(
     tenant: str, sheet: str, sha256: str, row_nos: Sequence[int] | npt.NDArray[np.integer]
-) -> pa.FixedSizeBinaryArray:
-    """As `row_id_bytes`, as an Arrow column of fixed_size_binary(16)."""
+) -> pl.Series:
+    """As `row_id_bytes`, as a column of binary."""
+    return id_column(row_id_bytes(tenant, sheet, sha256, row_nos))
+
+
+def id_column(ids: npt.NDArray[np.uint8], known: npt.NDArray[np.bool_] | None = None) -> pl.Series:
+    """Ids, of 16 bytes each, as a column of binary; NULL where one is not known.
+
+    A million of them as Python's objects would cost a second.
+    """
+    import numpy as np
+    import polars as pl
     import pyarrow as pa
 
-    whole = row_id_bytes(tenant, sheet, sha256, row_nos)
-    return pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(ID_BYTES), len(whole), [None, pa.py_buffer(whole.tobytes())]
-    )
+    offsets = np.arange(0, ID_BYTES * (len(ids) + 1), ID_BYTES, dtype=np.int64)
+    valid = None if known is None else pa.py_buffer(np.packbits(known, bitorder="little"))
+    buffers = [valid, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(ids))]
+    column = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(ids), buffers)
+    # By way of a frame: of a single column polars would have pyarrow read all of its functions first.
+    return pl.DataFrame(pa.record_batch({"id": column}))["id"]
 
 
 def _frame(tenant: str, sheet: str, sha256: str) -> bytes:

@@ -20,7 +20,7 @@ rows = st.integers(1, LAST_ROW)
 @given(slugs, sheets, digests, st.lists(rows, max_size=20))
 def test_all_forms_agree(tenant: str, sheet: str, sha256: str, numbers: list[int]) -> None:
     """The column holds, bit for bit, what the rows have one by one; the texts are theirs."""
-    column = row_id_column(tenant, sheet, sha256, numbers).to_pylist()
+    column = row_id_column(tenant, sheet, sha256, numbers).to_list()
     ids = [row_id(tenant, sheet, sha256, number) for number in numbers]
     assert column == [each.bytes for each in ids]
     assert row_id_texts(tenant, sheet, sha256, numbers) == [str(each) for each in ids]

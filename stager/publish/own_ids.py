@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import polars as pl
-import pyarrow as pa
 
 from stager.publish.target_rows import DRAWN, ID, rows_for
 from stager.records import Slice
@@ -61,7 +60,7 @@ class OwnIds:
         ids = row_id_column(
             self.tenant, part.sheet.name, self.sha256[part.source_id], rows["row_no"].to_numpy()
         )
-        return pl.Series(ID, ids.cast(pa.large_binary()))
+        return ids.alias(ID)
 
     def _drawn(self, part: Slice, rows: pl.DataFrame) -> pl.DataFrame:
         """A block of each table's sequence. What a rollback leaves unused stays a gap, as sequences do."""

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 import polars as pl
-import pyarrow as pa
 
 from stager.approvals import cut_plan
 from stager.crypto.keyset import Keyset
@@ -155,7 +154,7 @@ class _KeptIds:
     def give(self, part: Slice, rows: pl.DataFrame) -> tuple[pl.DataFrame, Drawn]:
         sha256 = self.sha256[part.source_id]
         computed = row_id_column(self.outside.tenant, part.sheet.name, sha256, rows["row_no"].to_numpy())
-        rows = rows.with_columns(pl.Series(ID, computed.cast(pa.large_binary())))
+        rows = rows.with_columns(computed.alias(ID))
         tables = self.outside.profile.tables_of(part.sheet.name)
         if rows.height and any(table.id_kind is IdKind.SEQUENCE for table in tables):
             source, first, last = bytes.fromhex(sha256), rows["row_no"].min(), rows["row_no"].max()
