@@ -125,8 +125,10 @@ def _derive(staging: Staging, after: int) -> None:
     staging.run("find_own_states", {"rows": "affected", "rejecting": _REJECTING})
     staging.run("find_people_states")
     staging.run("fold_people_states")
-    staging.run("find_dependents")
-    staging.run("find_own_states", {"rows": "dependent", "rejecting": _REJECTING})
+    staging.run("find_turned")
+    if staging.one("count_rows_of", {"table": "turned"}):  # else a pass over every row would find none
+        staging.run("find_dependents")
+        staging.run("find_own_states", {"rows": "dependent", "rejecting": _REJECTING})
     staging.run("fold_other_states")
 
 

@@ -10,7 +10,7 @@ laid among them so that one source's ids ascend row by row and lie together in a
     byte  8     variant (2 bits, 10) and 6 bits of the digest
     bytes 9-15  digest
 
-numpy, polars and pyarrow are imported where whole columns are made: for one row's id they are not worth the wait.
+numpy, polars and pyarrow are imported where columns are made: for one row's id they are not worth the wait.
 """
 
 from __future__ import annotations

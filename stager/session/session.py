@@ -92,7 +92,7 @@ class Session(Reviewing):
         try:
             workspace = self._to_write(create=True)
             slug = workspace.tenant_slug(tenant)
-            return intake.stage_all(
+            accounts = intake.stage_all(
                 workspace,
                 sources,
                 self.doors.known(slug),
@@ -105,6 +105,9 @@ class Session(Reviewing):
             if made:
                 self._remove_unused()
             raise
+        if workspace.has_outgrown():
+            self.close()  # what comes next opens it again
+        return accounts
 
     def reconcile(self, *, actor: str, tenant: str | None = None, progress: Progress = silent) -> Outcome:
         """Link rows and raise findings; with a tenant named, also against the tenant's own people."""

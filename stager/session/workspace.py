@@ -19,7 +19,7 @@ from stager.projections import catch_up, fold, standing
 from stager.session.looking import Copy, refuse_writing
 from stager.session.looks import Looks
 from stager.session.settings import Settings
-from stager.staging import DEFAULT_MEMORY, Staging, check_there
+from stager.staging import Staging, check_there, memory_for
 
 
 def key_for(settings: Settings, *, create: bool) -> StagingKey:
@@ -84,13 +84,18 @@ class Workspace:
         checked: bool,
         copy: Copy | None = None,
     ) -> Workspace:
-        memory = settings.environ.get("STAGER_MEMORY", DEFAULT_MEMORY)
+        memory = settings.environ.get("STAGER_MEMORY")
         staging = Staging.open(path, key.file_key(), create=create, memory=memory)
         try:
             return cls(settings, staging, key, key_folder(settings.environ), checked=checked, copy=copy)
         except BaseException:
             staging.close()
             raise
+
+    def has_outgrown(self) -> bool:
+        """Whether the file would get another limit of memory by now than it was opened with."""
+        asked = self.settings.environ.get("STAGER_MEMORY")
+        return asked is None and memory_for(self.staging.path) != self.staging.memory
 
     def close(self) -> None:
         self.staging.close()

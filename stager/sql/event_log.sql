@@ -24,8 +24,8 @@ insert into event
 select seq, "at", actor, kind, version, sheet, source_id, row_no, finding_id, detail, leaf from ready_events;
 
 -- name: count_seqs
--- How many events there are; and of those after $after how many, how many numbers they have, the least and the last.
-select (select count(*) from event), count(*), count(distinct seq), min(seq), max(seq) from event where seq > $after;
+-- How many numbers the events of a stretch have between them.
+select count(distinct seq) from event where seq > $after and seq <= $upto;
 
 -- name: leaves_after
 select leaf from event where seq > $after order by seq;

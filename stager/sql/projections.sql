@@ -280,14 +280,16 @@ where sheet = 'patients';
 update row_state set state = fresh.state from person_state as fresh
 where fresh.source_id = row_state.source_id and fresh.row_no = row_state.row_no and fresh.state <> row_state.state;
 
+-- name: find_turned
+-- Patients who were fit to be published and are not, or the other way round.
+create or replace temp table turned as
+select source_id, row_no from person_state
+where (before in ('held', 'rejected', 'excluded')) <> (state in ('held', 'rejected', 'excluded'));
+
 -- name: find_dependents
--- Rows that wait, or waited, for a patient who was fit to be published and is not, or the other way round.
+-- Rows that wait, or waited, for one of these.
 create or replace temp table dependent as
-with turned as (
-    select source_id, row_no from person_state
-    where (before in ('held', 'rejected', 'excluded')) <> (state in ('held', 'rejected', 'excluded'))
-),
-found as (
+with found as (
     select row_state.source_id, row_state.row_no from row_state semi join turned
         on turned.source_id = patient_source and turned.row_no = patient_row
     union

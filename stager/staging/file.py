@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-DEFAULT_MEMORY = "320MiB"
+LEAST_MEMORY, MOST_MEMORY = 320 << 20, 1 << 30
+"""DuckDB's limits of memory, in bytes, where nobody sets one: that of a new file, and the largest."""
+
 Places: TypeAlias = Mapping[str, str] | None
 """What a statement's `{places}` are filled with: identifiers composed by `stager.sql`."""
 
@@ -60,23 +62,31 @@ class _Lent:
         self._table = None
 
 
+def memory_for(path: Path) -> str:
+    """The limit of memory that a staging file is opened with: as much as the file is large, within bounds."""
+    size = path.stat().st_size if path.exists() else 0
+    return f"{min(max(size, LEAST_MEMORY), MOST_MEMORY) >> 20}MiB"
+
+
 class Staging:
     """An open staging file. Close it, or use it as a context manager."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path, memory: str) -> None:
         self._connection = connection
-        self.path = path
+        self.path, self.memory = path, memory
         self._first_inserts: dict[str, int] | None = None  # by table, while in a transaction
 
     @classmethod
-    def open(cls, path: Path, file_key: str, *, create: bool = True, memory: str = DEFAULT_MEMORY) -> Self:
+    def open(cls, path: Path, file_key: str, *, create: bool = True, memory: str | None = None) -> Self:
         """Open the staging file at `path`, made if it is not there and `create` says so.
 
-        file_key: the file's key as base64 text. memory: DuckDB's limit, beyond which it spills.
+        file_key: the file's key as base64 text. memory: DuckDB's limit, beyond which it spills; by
+        default that of `memory_for`.
         Raises StagingUnavailable: not there, not writable, held by another process, wrong key, not a
         staging file, made by a newer stager; or no encryption can be had.
         """
         path = path.absolute()
+        memory = memory or memory_for(path)
         fresh = not path.exists()
         if not create:
             check_there(path)
@@ -110,7 +120,7 @@ class Staging:
 
     @classmethod
     def _prepared(cls, path: Path, file_key: str, memory: str, *, fresh: bool) -> Self:
-        staging = cls(attach(path, file_key, memory), path)
+        staging = cls(attach(path, file_key, memory), path, memory)
         try:
             staging._prepare(fresh=fresh)
         except BaseException:
