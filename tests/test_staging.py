@@ -16,8 +16,8 @@ import duckdb
 import pytest
 
 from stager.errors import StagerError, StagingUnavailable, UsageError
-from stager.session import Intake, Session
-from stager.staging import Staging, opening
+from stager.session import Intake, Session, workspace
+from stager.staging import Staging, file, memory_for, opening
 from tests.postgres import open_folder
 from tests.spine import (
     ANOTHER_KEY,
@@ -238,6 +238,28 @@ def test_a_wrong_memory_limit_is_wrong_usage(memory: str, place: Path) -> None:
         os.umask(umask)
     assert caught.value.exit_code == 2
     assert not place.exists()
+
+
+@pytest.mark.parametrize(("mebibytes", "limit"), [(0, 320), (300, 320), (500, 500), (3_000, 1_024)])
+def test_memory_grows_with_the_file(mebibytes: int, limit: int, place: Path) -> None:
+    """As much as the file is large, at least what a new one needs, and never more than a gibibyte."""
+    assert memory_for(place) == "320MiB"
+    with place.open("wb") as sparse:
+        sparse.truncate(mebibytes << 20)
+    assert memory_for(place) == f"{limit}MiB"
+
+
+@pytest.mark.parametrize("told", [{}, {"STAGER_MEMORY": "330MiB"}])
+def test_a_file_that_grew_is_opened_again(
+    told: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What follows has the memory that the file is worth then, unless a person said how much."""
+    with Session(settings_in(tmp_path, **told)) as session:
+        monkeypatch.setattr(workspace, "memory_for", lambda path: "345MiB")
+        session.ingest(write_practice(tmp_path / "csv")[0], Intake(), actor="eng")
+        monkeypatch.setattr(file, "memory_for", lambda path: "345MiB")
+        session.reconcile(actor="eng")
+        assert session._open().staging.memory == told.get("STAGER_MEMORY", "345MiB")
 
 
 WITHOUT_RIGHTS = """

@@ -86,7 +86,7 @@ class Staging:
         staging file, made by a newer stager; or no encryption can be had.
         """
         path = path.absolute()
-        memory = memory or memory_for(path)
+        memory = memory_for(path) if memory is None else memory
         fresh = not path.exists()
         if not create:
             check_there(path)
