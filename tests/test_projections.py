@@ -179,6 +179,19 @@ HISTORIES: dict[str, tuple[Sequence[Step], dict[Row, str]]] = {
         [*TWO, approved("1:1 2:1"), raised(PATIENT)],
         {PATIENT: "held", NOTE: "waiting"},
     ),
+    "approved while a finding is open": ([*TWO, raised(NOTE), approved("2:1")], {NOTE: "held"}),
+    "approved before its patient is fit": (
+        [*TWO, raised(PATIENT), approved("1:1 2:1"), decided("accept", PATIENT, 1)],
+        {PATIENT: "approved", NOTE: "approved"},
+    ),
+    "published though held since, and who waited for that": (
+        [*TWO, approved("1:1"), raised(PATIENT), committed("1:1")],
+        {PATIENT: "published", NOTE: "ready"},
+    ),
+    "published though its patient is held since": (
+        [*TWO, approved("1:1 2:1"), raised(PATIENT), committed("2:1")],
+        {PATIENT: "held", NOTE: "published"},
+    ),
     "published": (
         [*TWO, approved("1:1 2:1"), committed("1:1"), committed("2:1")],
         {PATIENT: "published", NOTE: "published"},
