@@ -90,7 +90,7 @@ class Session(Reviewing):
             return intake.dry_accounts(sources, known, now, progress, synthetic=told.synthetic)
         made = not (self.settings.cwd / self.settings.staging).exists()
         try:
-            workspace = self._to_write(create=True)
+            workspace = self._to_write(create=True, coming=sum(source.size for source in sources))
             slug = workspace.tenant_slug(tenant)
             accounts = intake.stage_all(
                 workspace,
@@ -399,22 +399,25 @@ class Session(Reviewing):
         with self.doors.connected(slug) as connection:
             return reencrypt(connection, tenant, profile, self.doors.keyset(slug), progress)
 
-    def _open(self, *, create: bool = False) -> Workspace:
+    def _open(self, *, create: bool = False, coming: int = 0) -> Workspace:
         if self._workspace is None:
             key = key_for(self.settings, create=create)
             self.key_made = key.origin if key.created else self.key_made
-            self._workspace = Workspace.open(self.settings, key, create=create)
+            self._workspace = Workspace.open(self.settings, key, create=create, coming=coming)
         return self._workspace
 
     def read_only_copy(self) -> Session:
         """A session on a private copy of the staging file, as it is when it is opened; it changes nothing."""
         return Session(replace(self.settings, read_only=True))
 
-    def _to_write(self, *, create: bool = False) -> Workspace:
-        """The workspace of a method that writes. StagingUnavailable where this session only looks."""
+    def _to_write(self, *, create: bool = False, coming: int = 0) -> Workspace:
+        """The workspace of a method that writes. StagingUnavailable where this session only looks.
+
+        coming: bytes of CSV that are to be taken in.
+        """
         if self.settings.read_only:
             raise refuse_writing(self.settings.staging)
-        return self._open(create=create)
+        return self._open(create=create, coming=coming)
 
     def _remove_unused(self) -> None:
         """Remove the staging file that was made for a command which failed, where nothing is in it."""

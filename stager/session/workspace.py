@@ -56,14 +56,17 @@ class Workspace:
             catch_up(staging)
 
     @classmethod
-    def open(cls, settings: Settings, key: StagingKey, *, create: bool, checked: bool = True) -> Workspace:
-        """Open the staging file, made where `create` says so.
+    def open(
+        cls, settings: Settings, key: StagingKey, *, create: bool, checked: bool = True, coming: int = 0
+    ) -> Workspace:
+        """Open the staging file, made where `create` says so; coming: bytes of CSV that are to go into it.
 
         checked: held against the seal kept beside the keys, and its projections brought up to its log;
         not where the whole of it is to be verified as it is.
         """
         if not settings.read_only:
-            return cls._opened(settings, key, settings.cwd / settings.staging, create=create, checked=checked)
+            path = settings.cwd / settings.staging
+            return cls._opened(settings, key, path, create=create, checked=checked, coming=coming)
         copy = Copy(settings.cwd / settings.staging, settings.environ)
         try:
             return copy.opened(
@@ -82,9 +85,10 @@ class Workspace:
         *,
         create: bool,
         checked: bool,
+        coming: int = 0,
         copy: Copy | None = None,
     ) -> Workspace:
-        memory = settings.environ.get("STAGER_MEMORY")
+        memory = settings.environ.get("STAGER_MEMORY", memory_for(path, coming))
         staging = Staging.open(path, key.file_key(), create=create, memory=memory)
         try:
             return cls(settings, staging, key, key_folder(settings.environ), checked=checked, copy=copy)

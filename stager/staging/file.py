@@ -62,10 +62,17 @@ class _Lent:
         self._table = None
 
 
-def memory_for(path: Path) -> str:
-    """The limit of memory that a staging file is opened with: as much as the file is large, within bounds."""
-    size = path.stat().st_size if path.exists() else 0
-    return f"{min(max(size, LEAST_MEMORY), MOST_MEMORY) >> 20}MiB"
+def memory_for(path: Path, coming: int = 0) -> str:
+    """The limit of memory that a staging file is opened with: as much as the file is large, within bounds.
+
+    coming: bytes of CSV that are to be taken in; a gibibyte of them is within the lower bound.
+    """
+    try:
+        size = path.stat().st_size
+    except (OSError, ValueError):  # none yet, or what opening it will refuse
+        size = 0
+    wanted = max(size, LEAST_MEMORY + max(0, coming - (1 << 30)))
+    return f"{min(wanted, MOST_MEMORY) >> 20}MiB"
 
 
 class Staging:
