@@ -15,6 +15,9 @@ from stager.errors import UsageError
 from stager.sheets import REJECTING
 from stager.staging import Staging
 
+_STRETCH = 1_000_000
+"""Events that are folded at once where all of them would take too much memory."""
+
 PROJECTIONS = ("finding", "decision", "row_state", "standing")
 
 _REJECTING = "code in (" + ", ".join(sorted(f"'{code.value}'" for code in REJECTING)) + ")"
@@ -119,6 +122,12 @@ def _relink(staging: Staging, after: int) -> None:
         staging.run("fold_decided_links")
 
 
+def _link(staging: Staging, after: int) -> None:
+    """A stretch at a time: what a row's links come to is held in memory."""
+    for first in range(after, staging.one("event_head"), _STRETCH):
+        staging.run("fold_links", after=first, upto=first + _STRETCH)
+
+
 def _derive(staging: Staging, after: int) -> None:
     staging.run("find_affected", after=after)
     staging.run("start_own_states")
@@ -141,7 +150,7 @@ _STEPS: tuple[tuple[frozenset[str] | None, Callable[[Staging, int], None]], ...]
     (_DECISIONS, _plain("fold_decisions")),
     (frozenset({"decision.undone"}), _plain("fold_undone")),
     (_DECISIONS | {"finding.closed"}, _plain("fold_finding_states")),
-    (_LINKS, _plain("fold_links")),
+    (_LINKS, _link),
     (_LINKS | _DECISIONS, _relink),
     (frozenset({"approval.granted", "approval.voided"}), _plain("fold_approvals")),
     (frozenset({"publish.chunk_committed"}), lambda staging, after: staging.run("fold_chunks")),

@@ -147,7 +147,7 @@ from (
     from (
         select source_id, row_no,
             json_extract_string(arg_max(detail, seq), ['$.patient', '$.via', '$.practitioner']) as parts
-        from event where seq > $after and kind in ('link.resolved', 'link.withdrawn')
+        from event where seq > $after and seq <= $upto and kind in ('link.resolved', 'link.withdrawn')
         group by source_id, row_no
     )
 ) as link

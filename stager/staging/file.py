@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-LEAST_MEMORY, MOST_MEMORY = 320 << 20, 1 << 30
+LEAST_MEMORY, MOST_MEMORY = 320 << 20, 2 << 30
 """DuckDB's limits of memory, in bytes, where nobody sets one: that of a new file, and the largest."""
 
 Places: TypeAlias = Mapping[str, str] | None
