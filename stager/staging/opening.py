@@ -174,7 +174,7 @@ def _failure(path: Path, error: duckdb.Error) -> StagerError:
     if isinstance(error, duckdb.OutOfMemoryException):
         return StagingUnavailable(
             f"the memory set aside for the staging file is used up: {_short(error)}",
-            hint="set STAGER_MEMORY to more than it is, for example 2GiB",
+            hint="set STAGER_MEMORY to more than it is, for example 4GiB",
         )
     if isinstance(error, duckdb.FatalException | duckdb.InternalException) or "AES tag" in str(error):
         return IntegrityFailed(f"the staging file {path} is damaged", hint="restore it from a copy")
