@@ -10,7 +10,6 @@ import errno
 import hashlib
 import os
 import stat
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -159,13 +158,13 @@ def survey(path: Path, override: str | None, where: Where) -> Survey:
         highs = None if encoding else HighLines()
         newlines = _Newlines(encoding.unit if encoding else np.dtype("u1"))
         digest, size = hashlib.sha256(), 0
-        looks = [digest.update, newlines.feed, *([highs.feed] if highs else [])]
-        with ThreadPoolExecutor(len(looks), "stager-survey") as threads:
-            while chunk:
-                for look in [threads.submit(look, chunk) for look in looks]:
-                    look.result()
-                size += len(chunk)
-                chunk = file.read(_CHUNK)
+        while chunk:
+            digest.update(chunk)
+            newlines.feed(chunk)
+            if highs:
+                highs.feed(chunk)
+            size += len(chunk)
+            chunk = file.read(_CHUNK)
     if highs:
         highs.feed(b"", last=True)
         encoding = highs.decide(where)
