@@ -111,14 +111,17 @@ class EventLog:
         The table has sheet, source_id, row_no, finding_id (or NULL) and detail (JSON text) and is
         appended in the order of source_id, row_no, finding_id.
         """
+        count: int = self._staging.one("count_rows_of", {"table": table})
         before = self.head
-        for events in made_ahead(lambda part: self.ready(kind, *part), self._ordered_rows(table)):
+        parts = self._ordered_rows(table, few=count <= STRETCH)
+        for events in made_ahead(lambda part: self.ready(kind, *part), parts):
             self.append_ready(events)
-        return self.head - before
+        if self.head - before != count:
+            raise self._incomplete()
+        return count
 
-    def _ordered_rows(self, table: str) -> Iterator[tuple[pl.DataFrame, int]]:
+    def _ordered_rows(self, table: str, *, few: bool) -> Iterator[tuple[pl.DataFrame, int]]:
         """The table's rows in their order, not too many at a time, with the first of their numbers."""
-        few = self._staging.one("count_rows_of", {"table": table}) <= STRETCH
         places = {"table": table}
         for source, last_source, row, last_row in self._staging.rows(
             "stretches_of_rows", places, few=few, stretch=STRETCH

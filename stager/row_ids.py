@@ -64,9 +64,11 @@ def row_id_texts(
     tenant: str, sheet: str, sha256: str, row_nos: Sequence[int] | npt.NDArray[np.integer]
 ) -> list[str]:
     """As `row_id_bytes`, as PostgreSQL and `str` write a UUID."""
-    digits = row_id_bytes(tenant, sheet, sha256, row_nos).tobytes().hex()
-    each = (digits[at : at + 2 * ID_BYTES] for at in range(0, len(digits), 2 * ID_BYTES))
-    return [f"{id_[:8]}-{id_[8:12]}-{id_[12:16]}-{id_[16:20]}-{id_[20:]}" for id_ in each]
+    import polars as pl
+
+    digits = row_id_column(tenant, sheet, sha256, row_nos).bin.encode("hex")
+    parts = [digits.str.slice(at, length) for at, length in ((0, 8), (8, 4), (12, 4), (16, 4), (20, 12))]
+    return pl.select(pl.concat_str(parts, separator="-")).to_series().to_list()
 
 
 def row_id_column(

@@ -135,6 +135,19 @@ def test_set_wise_and_one_by_one_give_the_same_leaves(
     assert [event for event, _ in set_wise] == expected
 
 
+def test_a_row_that_stands_nowhere_is_never_left_out_in_silence(staging: Staging) -> None:
+    """A row without a source has no place in the order: the command fails, and nothing is appended."""
+    rows = odd_rows(seed=7, count=3)
+    rows[1]["source_id"] = None
+    with (
+        pytest.raises(IntegrityFailed, match="does not hold each of its events"),
+        staging.transaction(),
+        staging.lent(odd=frame_of(rows)),
+    ):
+        log_in(staging).append_rows("row.accepted", "odd")
+    assert events_of(staging) == []
+
+
 TEXT = st.text(alphabet="01:,-é\N{GRINNING FACE}", max_size=4)
 ONE_EVENT = st.tuples(
     st.integers(1, 12),

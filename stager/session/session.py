@@ -105,7 +105,7 @@ class Session(Reviewing):
             if made:
                 self._remove_unused()
             raise
-        if workspace.has_outgrown():
+        if workspace.wants_other_memory():
             self.close()  # what comes next opens it again
         return accounts
 

@@ -96,7 +96,7 @@ class Workspace:
             staging.close()
             raise
 
-    def has_outgrown(self) -> bool:
+    def wants_other_memory(self) -> bool:
         """Whether the file would get another limit of memory by now than it was opened with."""
         asked = self.settings.environ.get("STAGER_MEMORY")
         return asked is None and memory_for(self.staging.path) != self.staging.memory
