@@ -131,11 +131,11 @@ class Reviewing(ABC):
         return index
 
     @abstractmethod
-    def _open(self, *, create: bool = False, coming: int = 0) -> Workspace:
+    def _open(self, *, create: bool = False) -> Workspace:
         """The open staging file."""
 
     @abstractmethod
-    def _to_write(self, *, create: bool = False, coming: int = 0) -> Workspace:
+    def _to_write(self, *, create: bool = False) -> Workspace:
         """The same, refused where it is only looked at."""
 
     @abstractmethod
