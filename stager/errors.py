@@ -17,7 +17,13 @@ A message names files, sheets, rows and columns and never holds a patient's valu
 
 from __future__ import annotations
 
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +120,26 @@ class Cancelled(StagerError):
 
     def __init__(self, message: str = "stopped; everything so far is consistent") -> None:
         super().__init__(message, hint="the same step again goes on from there")
+
+
+def without_values(make: Callable[[], Made], what: str, where: Where | None = None) -> Made:
+    """What is made; else a StagerError that says `what`, since a library's error may quote a cell.
+
+    Only the error's kind and its place in the code are told.
+    """
+    try:
+        return make()
+    except StagerError:
+        raise
+    except Exception as error:
+        told = StagerError(f"{what} ({type(error).__name__} at {_place(error)})", where=where)
+    # Raised where the library's error is not at hand any more, or it would go along as the context of ours.
+    raise told
+
+
+def _place(error: Exception) -> str:
+    """Where in stager an error came up, or, if not in it, where else."""
+    frames = traceback.extract_tb(error.__traceback__)[1:]  # but for `without_values` itself
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(Path(__file__).parent)]
+    last = (ours or frames)[-1]
+    return f"{Path(last.filename).name}:{last.lineno}"

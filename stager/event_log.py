@@ -15,10 +15,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from stager.ahead import made_ahead
-from stager.crypto.merkle import Subtree, Tree, leaf_column, subtrees
+from stager.crypto.merkle import Subtree, Tree
 from stager.crypto.signing import Signer
 from stager.errors import IntegrityFailed
 from stager.events import EVENT_KINDS
+from stager.ready_events import ReadyEvents, Stamp
 from stager.staging import ROW_GROUP, Staging
 
 if TYPE_CHECKING:
@@ -72,10 +73,19 @@ class EventLog:
 
     def __init__(self, staging: Staging, actor: str, clock: Clock = system_clock) -> None:
         self._staging = staging
-        self.actor = actor
-        self.at = clock()
+        self.stamp = Stamp(actor, clock())
         self.head: int = staging.one("event_head")
         self._hashed: dict[int, list[Subtree]] = {}  # by the first event's number
+
+    @property
+    def actor(self) -> str:
+        """Who appends."""
+        return self.stamp.actor
+
+    @property
+    def at(self) -> int:
+        """When, in microseconds since 1970-01-01 UTC: one moment for the whole command."""
+        return self.stamp.at
 
     def append(
         self,
@@ -114,8 +124,8 @@ class EventLog:
         count: int = self._staging.one("count_rows_of", {"table": table})
         before = self.head
         parts = self._ordered_rows(table, few=count <= STRETCH)
-        for events in made_ahead(lambda part: self.ready(kind, *part), parts):
-            self.append_ready(events)
+        for ready in made_ahead(lambda part: self.stamp.ready(kind, *part), parts):
+            self.append_ready(self.keep(ready))
         if self.head - before != count:
             raise self._incomplete()
         return count
@@ -136,31 +146,13 @@ class EventLog:
         self.head += count
         return first
 
-    def ready(self, kind: str, rows: pl.DataFrame, first: int) -> pl.DataFrame:
-        """Events of one kind as their table takes them, with the numbers from `first` in the rows' order.
-
-        rows: sheet, source_id, row_no, finding_id, detail. Writes nothing, and may run in any thread.
-        """
-        import polars as pl  # here, as below: what reads the log alone should not wait for it
-
-        events = rows.select(
-            seq=pl.int_range(first, first + rows.height, dtype=pl.Int64),
-            at=pl.lit(self.at, pl.Int64),
-            actor=pl.lit(self.actor),
-            kind=pl.lit(kind),
-            version=pl.lit(EVENT_KINDS[kind].version, pl.Int32),
-            sheet="sheet",
-            source_id="source_id",
-            row_no="row_no",
-            finding_id="finding_id",
-            detail="detail",
-        )
-        leaves = _leaves(events)
-        self._hashed[first] = subtrees(first - 1, b"".join(leaves))
-        return events.with_columns(leaf=pl.Series(leaves, dtype=pl.Binary))
+    def keep(self, ready: ReadyEvents) -> pl.DataFrame:
+        """What was made ready under numbers reserved for it, as `append_ready` takes it; its tree is kept."""
+        self._hashed[ready.first] = ready.subtrees
+        return ready.frame()
 
     def append_ready(self, events: pl.DataFrame) -> None:
-        """Append what `ready` gave."""
+        """Append what `keep` gave."""
         if events.height:
             with self._staging.lent(ready_events=events):
                 self._staging.run("append_ready")
@@ -234,20 +226,3 @@ def compact(detail: Mapping[str, Any]) -> str:
 
 def _parts(seal: Seal) -> dict[str, Any]:
     return {name: getattr(seal, name) for name in Seal.__dataclass_fields__}
-
-
-def _leaves(events: pl.DataFrame) -> list[bytes]:
-    """Each event's leaf hash: the macro event_leaf of stager/sql/staging.sql, for many at once."""
-    import polars as pl
-
-    netstrings = [_netstring(pl.col(name)) for name in events.columns]
-    data = events.select(pl.concat_str(netstrings).cast(pl.Binary))
-    return leaf_column(data.to_series().to_list())
-
-
-def _netstring(column: pl.Expr) -> pl.Expr:
-    import polars as pl
-
-    text = column.cast(pl.String)
-    framed = pl.concat_str(text.str.len_bytes(), pl.lit(":"), text, pl.lit(","))
-    return framed.fill_null("-")

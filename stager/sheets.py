@@ -10,7 +10,7 @@ Source of the rules: the replaced system's page on its data import facility.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from enum import Enum
@@ -80,6 +80,10 @@ class Sheet:
     title: str
     old_command: str
     columns: tuple[Column, ...]
+
+    def __reduce__(self) -> tuple[Callable[[str], Sheet], tuple[str]]:
+        """For another process: there, too, there is one of each."""
+        return _sheet_called, (self.name,)
 
     @property
     def table(self) -> str:
@@ -465,6 +469,10 @@ SHEETS: tuple[Sheet, ...] = (PATIENTS, BACKGROUND, NOTES, MEDICATIONS)
 """In the order of their foreign keys, which reconciling and publishing follow."""
 
 SHEET: Mapping[str, Sheet] = MappingProxyType({sheet.name: sheet for sheet in SHEETS})
+
+
+def _sheet_called(name: str) -> Sheet:
+    return SHEET[name]
 
 
 class Code(Enum):

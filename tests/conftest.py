@@ -19,6 +19,9 @@ pytest_plugins = [
     "tests.verify_migration",
 ]
 
+# Nor the person's keyring, where one is installed.
+os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+
 # A busy machine is no fault of the code's.
 settings.register_profile("stager", deadline=None)
 settings.load_profile("stager")

@@ -259,7 +259,7 @@ def test_a_reserved_number_is_kept_for_its_event(staging: Staging) -> None:
     with staging.transaction():
         log = log_in(staging)
         first = log.reserve(2)
-        log.append_ready(log.ready("row.accepted", rows, log.reserve(rows.height)))
+        log.append_ready(log.keep(log.stamp.ready("row.accepted", rows, log.reserve(rows.height))))
         with pytest.raises(IntegrityFailed):
             log.seal(SIGNER)
         for seq in (first, first + 1):

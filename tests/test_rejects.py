@@ -13,7 +13,7 @@ import pytest
 
 from stager.decisions import Decision
 from stager.errors import UsageError
-from stager.ingest.rejects import ROUND_TRIP
+from stager.ingest.round_trip import ROUND_TRIP
 from tests import faults
 from tests.migration import Migration, as_csv, cloned, drug, note, patient, prepared
 

@@ -249,6 +249,7 @@ def test_memory_grows_with_the_file(mebibytes: int, limit: int, place: Path) -> 
     assert memory_for(place) == f"{limit}MiB"
     assert memory_for(place, 1 << 30) == f"{limit}MiB"
     assert memory_for(place, 4 << 30) == "2048MiB"
+    assert memory_for(place, 1 << 30, alone=False) == f"{limit - 96}MiB"
 
 
 @pytest.mark.parametrize("told", [{}, {"STAGER_MEMORY": "330MiB"}])
@@ -257,9 +258,9 @@ def test_a_file_that_grew_is_opened_again(
 ) -> None:
     """What follows has the memory that the file is worth then, unless a person said how much."""
     with Session(settings_in(tmp_path, **told)) as session:
-        monkeypatch.setattr(workspace, "memory_for", lambda *_: "345MiB")
+        monkeypatch.setattr(workspace, "memory_for", lambda *_, **__: "345MiB")
         session.ingest(write_practice(tmp_path / "csv")[0], Intake(), actor="eng")
-        monkeypatch.setattr(file, "memory_for", lambda *_: "345MiB")
+        monkeypatch.setattr(file, "memory_for", lambda *_, **__: "345MiB")
         session.reconcile(actor="eng")
         assert session._open().staging.memory == told.get("STAGER_MEMORY", "345MiB")
 

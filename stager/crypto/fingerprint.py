@@ -12,7 +12,12 @@ class Fingerprinter:
     """BLAKE2b, keyed, 16 bytes. A plain hash of a record could be found by trying likely records."""
 
     def __init__(self, key: bytes) -> None:
+        self._key = key
         self._keyed = hashlib.blake2b(key=key, digest_size=FINGERPRINT_BYTES)
+
+    def __reduce__(self) -> tuple[type[Fingerprinter], tuple[bytes]]:
+        """For handing it to a process of our own."""
+        return Fingerprinter, (self._key,)
 
     def one(self, record: bytes) -> bytes:
         """The fingerprint of one record."""

@@ -1,9 +1,9 @@
-"""Rejected and held records given back for correction, and what comes back read as the original.
+"""Rejected and held records given back for correction.
 
 A reject file holds the records as they came, in columns of their own file, with four more that say
 which record each is and why it was not taken. It is UTF-8 with a byte order mark and commas, for a
-spreadsheet. A cell that a spreadsheet would run as a formula gets an apostrophe in front, and a file
-that carries the four columns has it taken off again when it is ingested.
+spreadsheet. A cell that a spreadsheet would run as a formula gets an apostrophe in front, which
+`round_trip` takes off again when the file comes back.
 """
 
 from __future__ import annotations
@@ -11,23 +11,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
 import pyarrow as pa
 
+from stager.ingest.round_trip import ROUND_TRIP, RUN
 from stager.sheets import EXPLAINED, SHEETS, Code, Sheet
 from stager.staging import Staging
-
-ROUND_TRIP = ("stager_row", "stager_line", "stager_code", "stager_reason")
-"""The columns that are added; `stager_row` is "source:row" where the sheet has several files."""
-
-_RUN = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula."""
-
-_MARKED = r"^'+[=+\-@\t\r]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,31 +44,6 @@ def reject_files(staging: Staging) -> list[RejectFile]:
     return files
 
 
-def is_round_trip(headers: Sequence[str]) -> bool:
-    """Whether a file with these headers is a reject file that came back."""
-    return set(ROUND_TRIP) <= {header.strip() for header in headers}
-
-
-def restored(cells: pl.DataFrame, sheet: Sheet) -> pl.DataFrame:
-    """The cells of a file that came back, without the apostrophes that were put in front."""
-    return cells.with_columns(
-        pl.when(pl.col(name).str.contains(_MARKED))
-        .then(pl.col(name).str.slice(1))
-        .otherwise(pl.col(name))
-        .alias(name)
-        for name in sheet.fields
-    )
-
-
-def own_extra(extra: pl.Expr) -> pl.Expr:
-    """The unknown columns of a record as JSON, without those that stager added; NULL where none is left."""
-    return (
-        pl.when(extra.str.contains('"stager_row"', literal=True))
-        .then(extra.map_elements(_without_added, return_dtype=pl.String))
-        .otherwise(extra)
-    )
-
-
 def bytes_of(staging: Staging, source_id: int, byte_start: int, byte_len: int) -> bytes:
     """A stretch of a source file's bytes, cut out of its kept blocks."""
     parts = []
@@ -87,17 +53,6 @@ def bytes_of(staging: Staging, source_id: int, byte_start: int, byte_len: int) -
         block = pa.Codec("zstd").decompress(data, decompressed_size=length, asbytes=True)
         parts.append(block[max(0, byte_start - start) : max(0, byte_start + byte_len - start)])
     return b"".join(parts)
-
-
-def _without_added(extra: str) -> str | None:
-    own = {name: cell for name, cell in json.loads(extra).items() if name.strip() not in ROUND_TRIP}
-    shown = {_unmarked(name): _unmarked(cell) for name, cell in own.items()}
-    return json.dumps(shown, ensure_ascii=False, separators=(",", ":")) if shown else None
-
-
-def _unmarked(cell: str) -> str:
-    bare = cell.lstrip("'")
-    return cell[1:] if bare != cell and bare[:1] in _RUN else cell
 
 
 def _reject_file(
@@ -151,4 +106,4 @@ def _reason(sheet: Sheet, part: str) -> str:
 
 def _safe(cell: str) -> str:
     bare = cell.lstrip("'")
-    return f"'{cell}" if bare[:1] in _RUN else cell
+    return f"'{cell}" if bare[:1] in RUN else cell

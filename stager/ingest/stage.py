@@ -3,225 +3,113 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
-import pyarrow as pa
 
 from stager import sql
-from stager.ahead import ahead
+from stager.ahead import made_ahead
 from stager.crypto.fingerprint import Fingerprinter
-from stager.crypto.merkle import Tree, leaf_hashes
+from stager.crypto.merkle import Tree
 from stager.event_log import EventLog, compact
+from stager.ingest.making import Counts, Made, Planned, accepted, counted, told_digest
 from stager.ingest.places import PlacesDigest
-from stager.ingest.reader import Block, Source
-from stager.ingest.rejects import is_round_trip, own_extra, restored
-from stager.sheets import REJECTING, Code, Sheet
+from stager.ingest.reader import Source
+from stager.ingest.round_trip import is_round_trip
+from stager.ready_events import ReadyEvents
+from stager.sheets import Sheet
 from stager.staging import Gathered, Staging
-from stager.values import RULES_VERSION, Normalised, Rules, normalise
+from stager.values import RULES_VERSION, Rules
 
 Progress = Callable[[str, int, int | None], None]
 """Called with what is being done, how many bytes of how many are behind it."""
 
-AHEAD = 2
-"""Blocks that are made ready while a row group is written. More would save some time, and cost memory."""
-KEPT_BYTES = 64 << 10
-"""Bytes of the file that are kept as one block. DuckDB holds a whole row group's blocks in memory when it
-commits, and to show one record its block is unpacked: small is better."""
-
-_REJECTING = sorted(code.value for code in REJECTING)
-_ISSUES = {
-    "source_id": pl.Int32,
-    "row_no": pl.Int32,
-    "field": pl.String,
-    "code": pl.String,
-    "rule": pl.String,
-    "standing": pl.Boolean,
-    "subject": pl.Binary,
-}
-_KEPT = {
-    "source_id": pl.Int32,
-    "block_no": pl.Int32,
-    "byte_start": pl.Int64,
-    "byte_len": pl.Int64,
-    "data": pl.Binary,
-}
-
 
 @dataclass(slots=True)
-class SourceAccount:
-    """The account of one file: its bytes and records, and what the rules found in its cells."""
+class SourceAccount(Counts):
+    """The account of one file: its bytes and records, and what the rules found in its cells.
 
-    source: Source
-    source_id: int | None = None
-    known_as: str | None = None
-    rows: int = 0
-    malformed: int = 0
-    rejected: int = 0
-    held: int = 0
-    blank: int = 0
-    bytes: int = 0
-    codes: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def records(self) -> int:
-        """Records below the header, readable or not; blank lines are none."""
-        return self.rows + self.malformed
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    block: Block
-    cells: pl.DataFrame
-    found: Normalised
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """A stretch of the file made ready to be written: frames as their tables take them.
-
-    kept: its bytes in compressed blocks. leaves: the hashes of these blocks, one after another.
+    known_as: the name under which the same bytes were staged before; they are not staged again.
     """
 
-    rows: pl.DataFrame
-    spans: pl.DataFrame
-    issues: pl.DataFrame
-    changes: pl.DataFrame
-    kept: pl.DataFrame
-    leaves: bytes
+    source: Source = field(kw_only=True)
+    source_id: int | None = None
+    known_as: str | None = None
+
+
+def accounts_for(staging: Staging, sources: Sequence[Source]) -> list[SourceAccount]:
+    """An account for each file, still empty: with its number, or that of the file that has the same bytes."""
+    known: dict[str, tuple[int, str]] = {}
+    accounts, following = [], staging.one("next_source")
+    for source in sources:
+        found = staging.rows("source_by_content", sha256=source.sha256)
+        source_id, known_as = found[0] if found else known.get(source.sha256, (following, None))
+        accounts.append(SourceAccount(source=source, source_id=source_id, known_as=known_as))
+        if known_as is None:
+            known[source.sha256] = (following, source.file_name)
+            following += 1
+    return accounts
 
 
 def account_for(source: Source, rules: Rules, *, progress: Progress) -> SourceAccount:
     """The account that staging this file would give; writes nothing."""
-    account = SourceAccount(source)
-    for read in _read(source, 0, rules, progress):
-        _count(account, read.cells.height, read.block.byte_len, read.block.spans, read.found)
+    account = SourceAccount(source=source)
+    for counts in counted(Planned(source, 0, rules)):
+        _count(account, counts, progress)
     return account
 
 
 def stage(
     staging: Staging,
     log: EventLog,
-    source: Source,
-    rules: Rules,
+    file: Planned,
+    account: SourceAccount,
+    blocks: Callable[[], Iterator[Made]],
     *,
     fingerprinter: Fingerprinter,
     progress: Progress,
-) -> SourceAccount:
-    """Stage one file inside a transaction. The same bytes again change nothing: `known_as` names them."""
-    known = staging.rows("source_by_content", sha256=source.sha256)
-    if known:
-        return SourceAccount(source, source_id=known[0][0], known_as=known[0][1])
-    account = SourceAccount(source, source_id=staging.one("next_source"))
-    _start(staging)
+) -> None:
+    """Stage one file inside a transaction, and fill its account.
+
+    blocks: gives what was made ready of it.
+    """
+    staging.run("start_issues")
+    staging.run("start_changes")
+    source = file.source
     tree, places = Tree(), PlacesDigest()
     registering = log.reserve(1 + len(source.columns))  # what they say is known when the file is read
     tables = _Tables(staging, log, source.sheet)
-    reads = ahead(_read(source, account.source_id or 0, rules, progress))
-    made = ahead(_made_ready(reads, source.sheet, fingerprinter, account))
-    for ready, events in ahead(_with_events(made, log), AHEAD):
-        tree.extend(ready.leaves)
-        places.add(ready.rows, ready.spans)
-        tables.add(ready, events)
+    for made, events in _with_events(log, source.sheet, blocks()):
+        tree.extend(made.leaves)
+        places.add(made.rows, made.spans)
+        tables.add(made, events)
+        _count(account, made.counts, progress)
     tables.end()
     bound = {
         "content_root": tree.root().hex(),
         "places": places.hexdigest(),
-        "rules_digest": told_digest(fingerprinter, rules.to_json()),
+        "rules_digest": told_digest(fingerprinter, file.rules.to_json()),
         "mapping_digest": told_digest(fingerprinter, source.mapping.to_json() if source.mapping else None),
     }
-    _register(staging, log, account, rules, bound, registering)
+    _register(staging, log, account, file.rules, bound, registering)
     _write_events(staging, log, source.sheet, account)
-    return account
 
 
-def _read(source: Source, source_id: int, rules: Rules, progress: Progress) -> Iterator[_Read]:
-    for block in source.blocks():
-        cells = block.rows.with_columns(source_id=pl.lit(source_id, dtype=pl.Int32))
-        if is_round_trip(source.headers):
-            cells = restored(cells, source.sheet)
-        yield _Read(block, cells, normalise(source.sheet, cells, rules))
-        progress(source.file_name, block.byte_start + block.byte_len, source.size)
+def _with_events(log: EventLog, sheet: Sheet, blocks: Iterator[Made]) -> Iterator[tuple[Made, ReadyEvents]]:
+    """Each block with its rows' events, which a thread makes ready while the block before is written."""
+
+    def ready(given: tuple[Made, int]) -> tuple[Made, ReadyEvents]:
+        made, first = given
+        return made, log.stamp.ready("row.accepted", accepted(sheet, made), first)
+
+    numbered = ((made, log.reserve(made.counts.rows - made.counts.rejected)) for made in blocks)
+    return made_ahead(ready, numbered)
 
 
-def _count(account: SourceAccount, rows: int, size: int, spans: pl.DataFrame, found: Normalised) -> None:
-    malformed = spans.filter(pl.col("kind") == "malformed").height
-    account.rows += rows
-    account.malformed += malformed
-    account.blank += spans.filter(pl.col("kind") == "blank").height
-    account.bytes += size
-    bad = found.issues.filter(pl.col("code").is_in(_REJECTING))["row_no"].unique()
-    account.rejected += bad.len()
-    account.held += found.issues.filter(~pl.col("row_no").is_in(bad.implode()))["row_no"].n_unique()
-    for frame in (found.issues, found.changes):
-        for code, count in frame.group_by("code").len().iter_rows():
-            account.codes[code] = account.codes.get(code, 0) + count
-    if malformed:
-        code = Code.ROW_MALFORMED.value
-        account.codes[code] = account.codes.get(code, 0) + malformed
-
-
-def _start(staging: Staging) -> None:
-    staging.run("start_issues")
-    staging.run("start_changes")
-
-
-def _made_ready(
-    blocks: Iterator[_Read], sheet: Sheet, fingerprinter: Fingerprinter, account: SourceAccount
-) -> Iterator[tuple[_Ready, pl.DataFrame]]:
-    """Each block with those of its rows of which events are to say that they were accepted."""
-    block_no = 0
-    for read in blocks:
-        block = read.block
-        _count(account, read.cells.height, block.byte_len, block.spans, read.found)
-        kept, leaves = _kept(block, account.source_id or 0, block_no)
-        block_no += kept.height
-        rows = read.cells.with_columns(fingerprint=fingerprints(sheet, read.cells, fingerprinter))
-        ready = _Ready(
-            rows=rows,
-            spans=block.spans.with_columns(source_id=pl.lit(account.source_id, dtype=pl.Int32)),
-            issues=_with_subjects(read, fingerprinter),
-            changes=read.found.changes,
-            kept=kept,
-            leaves=leaves,
-        )
-        yield ready, _accepted(sheet, rows, read.found)
-
-
-def _with_events(
-    made: Iterator[tuple[_Ready, pl.DataFrame]], log: EventLog
-) -> Iterator[tuple[_Ready, pl.DataFrame]]:
-    for ready, accepted in made:
-        yield ready, log.ready("row.accepted", accepted, log.reserve(accepted.height))
-
-
-def _accepted(sheet: Sheet, rows: pl.DataFrame, found: Normalised) -> pl.DataFrame:
-    """The rows against which nothing speaks that rejects a row, as `EventLog.ready` takes them."""
-    rejected = found.issues.filter(pl.col("code").is_in(_REJECTING))["row_no"].unique()
-    print_ = pl.col("fingerprint").bin.encode("hex")
-    return rows.filter(~pl.col("row_no").is_in(rejected.implode())).select(
-        "source_id",
-        "row_no",
-        sheet=pl.lit(sheet.name),
-        finding_id=pl.lit(None, pl.Int64),
-        detail=pl.concat_str(pl.lit('{"fingerprint":"'), print_, pl.lit('"}')),
-    )
-
-
-def _kept(block: Block, source_id: int, first: int) -> tuple[pl.DataFrame, bytes]:
-    """The stretch's bytes as numbered, compressed blocks, and the hashes of these."""
-    pieces = [block.data[at : at + KEPT_BYTES] for at in range(0, block.byte_len, KEPT_BYTES)]
-    codec = pa.Codec("zstd", 1)
-    columns = {
-        "source_id": [source_id] * len(pieces),
-        "block_no": range(first, first + len(pieces)),
-        "byte_start": range(block.byte_start, block.byte_start + block.byte_len, KEPT_BYTES),
-        "byte_len": [len(piece) for piece in pieces],
-        "data": [codec.compress(piece, asbytes=True) for piece in pieces],
-    }
-    frame = pl.DataFrame(columns, schema=_KEPT)
-    return frame, leaf_hashes(pieces)
+def _count(account: SourceAccount, counts: Counts, progress: Progress) -> None:
+    account.add(counts)
+    progress(account.source.file_name, account.bytes, account.source.size)
 
 
 class _Tables:
@@ -240,50 +128,18 @@ class _Tables:
             part: Gathered(staging.filling(f"add_{part}", f"gathered_{part}", named))
             for part, named in steps.items()
         }
-        self._events = Gathered(log.append_ready)
+        self._log, self._events = log, Gathered(log.append_ready)
 
-    def add(self, ready: _Ready, events: pl.DataFrame) -> None:
-        """Take a stretch of the file and its rows' events; what is whole is written."""
+    def add(self, made: Made, events: ReadyEvents) -> None:
+        """Take a stretch of the file; what is whole is written."""
         for part, gathered in self._gathered.items():
-            gathered.add(getattr(ready, part))
-        self._events.add(events)
+            gathered.add(getattr(made, part))
+        self._events.add(self._log.keep(events))
 
     def end(self) -> None:
         """Write what is left."""
         for gathered in (*self._gathered.values(), self._events):
             gathered.end()
-
-
-def fingerprints(sheet: Sheet, cells: pl.DataFrame, fingerprinter: Fingerprinter) -> pl.Series:
-    """Over every cell with its length, absent and empty alike, and what the file's unknown columns hold."""
-    texts = [pl.col(name).fill_null("") for name in sheet.fields]
-    texts.append(own_extra(pl.col("extra")).fill_null(""))
-    parts = [piece for text in texts for piece in (text.str.len_bytes().cast(pl.String), pl.lit(":"), text)]
-    records = cells.select(record=pl.concat_str(parts).cast(pl.Binary))["record"]
-    return pl.Series(fingerprinter.column(records.to_list()), dtype=pl.Binary)
-
-
-def _with_subjects(read: _Read, fingerprinter: Fingerprinter) -> pl.DataFrame:
-    """The issues with a keyed digest of the cell that each is about."""
-    issues = read.found.issues
-    about = read.cells.filter(pl.col("row_no").is_in(issues["row_no"].unique().implode()))
-    parts = [pl.DataFrame(schema=_ISSUES)]
-    for (name,), found in issues.group_by("field", maintain_order=True):
-        cells = about.select("source_id", "row_no", cell=_cell(about, str(name)))
-        told = found.join(cells, on=["source_id", "row_no"], how="left", maintain_order="left")
-        digests = fingerprinter.column([text.encode() for text in told["cell"].to_list()])
-        subjects = pl.Series(digests, dtype=pl.Binary)
-        parts.append(told.drop("cell").with_columns(subject=subjects).select(*_ISSUES))
-    return pl.concat(parts)
-
-
-def _cell(cells: pl.DataFrame, name: str) -> pl.Expr:
-    return pl.col(name).fill_null("") if name in cells.columns else pl.lit("")
-
-
-def told_digest(fingerprinter: Fingerprinter, told: str | None) -> str | None:
-    """A keyed digest, in hex, of a source's rules or mapping, which may hold a practice's own words."""
-    return None if told is None else fingerprinter.one(b"stager/told/1\0" + told.encode()).hex()
 
 
 def _register(
@@ -337,7 +193,7 @@ def _register(
         row_no=pl.lit(None, pl.Int32),
         finding_id=pl.lit(None, pl.Int64),
     )
-    log.append_ready(log.ready("column.mapped", mapped, first + 1))
+    log.append_ready(log.keep(log.stamp.ready("column.mapped", mapped, first + 1)))
 
 
 def _write_events(staging: Staging, log: EventLog, sheet: Sheet, account: SourceAccount) -> None:

@@ -6,21 +6,12 @@ when they start and never by their arguments.
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import parent_process
-from multiprocessing.connection import wait
-from pathlib import Path
 
 import polars as pl
 
 from stager.crypto.keyset import Keyset
-from stager.errors import StagerError, Where
+from stager.errors import StagerError, Where, without_values
 from stager.publish.pgcopy import encode
 from stager.publish.sealing import Sealing
 from stager.publish.target_rows import needed_fields, own_ids, rows_for, table_batch, unwritable
@@ -83,15 +74,13 @@ class Encoder:
         """The chunk's rows table by table. StagerError, without a value in it, where that fails."""
         if part.rows.is_empty():
             return Encoded(part.chunk, (), ())
-        with _no_values_in_errors(part):
-            found = normalise(
-                SHEET[part.sheet], part.rows, Rules.from_json(part.rules), self._fields[part.sheet]
-            )
-            beside = [name for name in part.rows.columns if name.startswith("_")]
-            values = pl.concat([found.values, part.rows.select(beside)], how="horizontal")
-            return self._encoded(part, values)
+        where = Where(sheet=part.sheet)
+        return without_values(lambda: self._encoded(part), "rows could not be made ready", where)
 
-    def _encoded(self, part: RowsToSend, values: pl.DataFrame) -> Encoded:
+    def _encoded(self, part: RowsToSend) -> Encoded:
+        found = normalise(SHEET[part.sheet], part.rows, Rules.from_json(part.rules), self._fields[part.sheet])
+        beside = [name for name in part.rows.columns if name.startswith("_")]
+        values = pl.concat([found.values, part.rows.select(beside)], how="horizontal")
         tables, unfit = [], []
         for table in self._profile.tables_of(part.sheet):
             rows = rows_for(table, values)
@@ -107,43 +96,14 @@ class Encoder:
         return Encoded(part.chunk, tuple(tables), tuple(unfit))
 
 
-@contextmanager
-def _no_values_in_errors(part: RowsToSend) -> Iterator[None]:
-    """An error of a library may quote a cell: only its kind and the place in the code pass."""
-    told: StagerError | None = None
-    try:
-        yield
-    except StagerError:
-        raise
-    except Exception as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{Path(last.filename).name}:{last.lineno}"
-        told = StagerError(
-            f"rows could not be made ready ({type(error).__name__} at {place})", where=Where(sheet=part.sheet)
-        )
-    # Raised outside the handler, so that the library's error is not carried along as its context.
-    if told is not None:
-        raise told
-
-
 _encoders: list[Encoder] = []
 
 
 def start_worker(keyset: Keyset, tenant: str, profile: Profile) -> None:
-    """Make this process an encoding one: its keys, and that it ends with the process that made it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    """Make this process an encoding one, by handing it its keys."""
     _encoders.append(Encoder(keyset, tenant, profile))
 
 
 def encode_in_worker(part: RowsToSend) -> Encoded:
     """`Encoder.encode` in a process that `start_worker` has begun."""
     return _encoders[0].encode(part)
-
-
-def _end_with_parent() -> None:
-    # A parent that was killed closes nothing that a pool's worker waits on; it would hold the keys for ever.
-    parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
-from multiprocessing import get_context
 from queue import SimpleQueue
 from typing import Any
 
 from stager.crypto.keyset import Keyset
 from stager.errors import StagerError
+from stager.processes import processes
 from stager.publish.encoding import Encoded, Encoder, RowsToSend, encode_in_worker, start_worker
 from stager.publish.reading import ReadChunk
 from stager.publish.sending import SENDERS, Destination, Sent, send
@@ -76,34 +75,14 @@ def encoding(
     """What makes rows ready: processes for many rows, this one for few.
 
     rows: how many are to go, at most. workers: how many processes; None is one for each processor, and 1
-    is this one. The processes are on their way when this returns, so that starting them costs no wait.
+    is this one.
     """
     count = workers if workers is not None else (os.cpu_count() or 1)
     if count <= 1 or rows <= FEW_ROWS:
         yield _inline(Encoder(keyset, tenant, profile).encode)
         return
-    # Begun afresh, not forked: a copy of this process would hold its connections and its locks.
-    pool = ProcessPoolExecutor(count, get_context("spawn"), start_worker, (keyset, tenant, profile))
-    try:
-        with _interrupts_held():
-            for _ in range(count):
-                pool.submit(os.getpid)
+    with processes(count, start_worker, keyset, tenant, profile) as pool:
         yield lambda part: pool.submit(encode_in_worker, part)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Processes begun inside are never interrupted, not even at their first line: Ctrl-C is answered here.
-
-    It reaches every process of the terminal, and one that is about to start would end in a traceback.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stager.errors import UsageError
+from stager.ingest.hands import Hands, blocks_made
+from stager.ingest.making import Planned
 from stager.ingest.mapping import Mapping, load_mapping
 from stager.ingest.reader import ReadOptions, Source, open_source
-from stager.ingest.stage import SourceAccount, account_for, stage
+from stager.ingest.stage import SourceAccount, account_for, accounts_for, stage
 from stager.projections import standing
 from stager.session.settings import Progress
 from stager.session.workspace import Workspace
@@ -73,10 +75,11 @@ def stage_all(
     slug: str | None,
     progress: Progress,
     *,
+    by: Hands,
     actor: str,
     synthetic: bool,
 ) -> list[SourceAccount]:
-    """Stage these files as one command: all of them or none."""
+    """Stage these files as one command: all of them or none. by: what `hands` gave to make them ready."""
     with workspace.writing(actor) as log:
         workspace.bind(log, slug)
         marked = standing(workspace.staging, "synthetic") is not None
@@ -84,14 +87,26 @@ def stage_all(
         told = told or bool(tenant and tenant.synthetic)
         if told and not marked:
             log.append("migration.marked_synthetic")
-        return [
-            stage(
-                workspace.staging,
-                log,
-                source,
-                rules_for(source, tenant, log.at, synthetic=marked or told),
-                fingerprinter=workspace.fingerprinter,
-                progress=progress,
+        accounts = accounts_for(workspace.staging, sources)
+        planned = [
+            Planned(
+                account.source,
+                account.source_id or 0,
+                rules_for(account.source, tenant, log.at, synthetic=marked or told),
             )
-            for source in sources
+            for account in accounts
+            if account.known_as is None
         ]
+        new = (account for account in accounts if account.known_as is None)
+        with blocks_made(by, planned, workspace.fingerprinter) as blocks:
+            for file, account in zip(planned, new, strict=True):
+                stage(
+                    workspace.staging,
+                    log,
+                    file,
+                    account,
+                    blocks,
+                    fingerprinter=workspace.fingerprinter,
+                    progress=progress,
+                )
+        return accounts

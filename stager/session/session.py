@@ -82,30 +82,35 @@ class Session(Reviewing):
         progress: Progress = silent,
     ) -> list[SourceAccount]:
         """Stage files, all or none; dry, only their accounts. InputRefused for a file that cannot."""
+        from stager.ingest.hands import hands
         from stager.session import intake
 
-        sources, _ = intake.open_sources(files, told, self.settings.cwd)
         if dry_run:
+            sources, _ = intake.open_sources(files, told, self.settings.cwd)
             known, now = self.doors.known(tenant), self.settings.clock()
             return intake.dry_accounts(sources, known, now, progress, synthetic=told.synthetic)
         made = not (self.settings.cwd / self.settings.staging).exists()
         try:
-            workspace = self._to_write(create=True, coming=sum(source.size for source in sources))
-            slug = workspace.tenant_slug(tenant)
-            accounts = intake.stage_all(
-                workspace,
-                sources,
-                self.doors.known(slug),
-                slug,
-                progress,
-                actor=actor,
-                synthetic=told.synthetic,
-            )
+            with hands(self.settings.cwd / file for file in files) as by:
+                sources, _ = intake.open_sources(files, told, self.settings.cwd)
+                coming = sum(source.size for source in sources)
+                workspace = self._to_write(create=True, coming=coming, threads=by.threads)
+                slug = workspace.tenant_slug(tenant)
+                accounts = intake.stage_all(
+                    workspace,
+                    sources,
+                    self.doors.known(slug),
+                    slug,
+                    progress,
+                    by=by,
+                    actor=actor,
+                    synthetic=told.synthetic,
+                )
         except BaseException:
             if made:
                 self._remove_unused()
             raise
-        if workspace.wants_other_memory():
+        if by.threads or workspace.wants_other_memory():
             self.close()  # what comes next opens it again
         return accounts
 
@@ -399,30 +404,33 @@ class Session(Reviewing):
         with self.doors.connected(slug) as connection:
             return reencrypt(connection, tenant, profile, self.doors.keyset(slug), progress)
 
-    def _open(self, *, create: bool = False, coming: int = 0) -> Workspace:
+    def _open(self, *, create: bool = False, coming: int = 0, threads: int | None = None) -> Workspace:
         if self._workspace is None:
             key = key_for(self.settings, create=create)
             self.key_made = key.origin if key.created else self.key_made
-            self._workspace = Workspace.open(self.settings, key, create=create, coming=coming)
+            self._workspace = Workspace.open(
+                self.settings, key, create=create, coming=coming, threads=threads
+            )
         return self._workspace
 
     def read_only_copy(self) -> Session:
         """A session on a private copy of the staging file, as it is when it is opened; it changes nothing."""
         return Session(replace(self.settings, read_only=True))
 
-    def _to_write(self, *, create: bool = False, coming: int = 0) -> Workspace:
+    def _to_write(self, *, create: bool = False, coming: int = 0, threads: int | None = None) -> Workspace:
         """The workspace of a method that writes. StagingUnavailable where this session only looks.
 
-        coming: bytes of CSV that are to be taken in.
+        coming: bytes of CSV that are to be taken in. threads: how many processors are left to DuckDB.
         """
         if self.settings.read_only:
             raise refuse_writing(self.settings.staging)
-        return self._open(create=create, coming=coming)
+        return self._open(create=create, coming=coming, threads=threads)
 
     def _remove_unused(self) -> None:
         """Remove the staging file that was made for a command which failed, where nothing is in it."""
         with suppress(StagerError):
             self._open().staging.remove_unused()
+            self.close()
 
     def _open_as_it_is(self) -> Workspace:
         """The workspace without a word against it yet: verifying finds what is wrong, and in what order."""

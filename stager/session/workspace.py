@@ -57,16 +57,27 @@ class Workspace:
 
     @classmethod
     def open(
-        cls, settings: Settings, key: StagingKey, *, create: bool, checked: bool = True, coming: int = 0
+        cls,
+        settings: Settings,
+        key: StagingKey,
+        *,
+        create: bool,
+        checked: bool = True,
+        coming: int = 0,
+        threads: int | None = None,
     ) -> Workspace:
         """Open the staging file, made where `create` says so; coming: bytes of CSV that are to go into it.
+
+        threads: how many processors DuckDB may use; None for all.
 
         checked: held against the seal kept beside the keys, and its projections brought up to its log;
         not where the whole of it is to be verified as it is.
         """
         if not settings.read_only:
             path = settings.cwd / settings.staging
-            return cls._opened(settings, key, path, create=create, checked=checked, coming=coming)
+            return cls._opened(
+                settings, key, path, create=create, checked=checked, coming=coming, threads=threads
+            )
         copy = Copy(settings.cwd / settings.staging, settings.environ)
         try:
             return copy.opened(
@@ -86,10 +97,12 @@ class Workspace:
         create: bool,
         checked: bool,
         coming: int = 0,
+        threads: int | None = None,
         copy: Copy | None = None,
     ) -> Workspace:
-        memory = settings.environ.get("STAGER_MEMORY", memory_for(path, coming))
-        staging = Staging.open(path, key.file_key(), create=create, memory=memory)
+        wanted = memory_for(path, coming, alone=threads is None)
+        memory = settings.environ.get("STAGER_MEMORY", wanted)
+        staging = Staging.open(path, key.file_key(), create=create, memory=memory, threads=threads)
         try:
             return cls(settings, staging, key, key_folder(settings.environ), checked=checked, copy=copy)
         except BaseException:

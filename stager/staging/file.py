@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 LEAST_MEMORY, MOST_MEMORY = 320 << 20, 2 << 30
 """DuckDB's limits of memory, in bytes, where nobody sets one: that of a new file, and the largest."""
+BESIDE = 96 << 20
+"""What DuckDB leaves of its own to a process that works beside it."""
 
 Places: TypeAlias = Mapping[str, str] | None
 """What a statement's `{places}` are filled with: identifiers composed by `stager.sql`."""
@@ -62,17 +64,18 @@ class _Lent:
         self._table = None
 
 
-def memory_for(path: Path, coming: int = 0) -> str:
+def memory_for(path: Path, coming: int = 0, *, alone: bool = True) -> str:
     """The limit of memory that a staging file is opened with: as much as the file is large, within bounds.
 
-    coming: bytes of CSV that are to be taken in; a gibibyte of them is within the lower bound.
+    coming: bytes of CSV that are to be taken in; a gibibyte of them is within the lower bound. alone:
+    whether no other process works beside this one.
     """
     try:
         size = path.stat().st_size
     except (OSError, ValueError):  # none yet, or what opening it will refuse
         size = 0
     wanted = max(size, LEAST_MEMORY + max(0, coming - (1 << 30)))
-    return f"{min(wanted, MOST_MEMORY) >> 20}MiB"
+    return f"{(min(wanted, MOST_MEMORY) - (0 if alone else BESIDE)) >> 20}MiB"
 
 
 class Staging:
@@ -84,11 +87,19 @@ class Staging:
         self._first_inserts: dict[str, int] | None = None  # by table, while in a transaction
 
     @classmethod
-    def open(cls, path: Path, file_key: str, *, create: bool = True, memory: str | None = None) -> Self:
+    def open(
+        cls,
+        path: Path,
+        file_key: str,
+        *,
+        create: bool = True,
+        memory: str | None = None,
+        threads: int | None = None,
+    ) -> Self:
         """Open the staging file at `path`, made if it is not there and `create` says so.
 
         file_key: the file's key as base64 text. memory: DuckDB's limit, beyond which it spills; by
-        default that of `memory_for`.
+        default that of `memory_for`. threads: how many processors DuckDB may use; None for all.
         Raises StagingUnavailable: not there, not writable, held by another process, wrong key, not a
         staging file, made by a newer stager; or no encryption can be had.
         """
@@ -100,14 +111,14 @@ class Staging:
         check_place(path)
         if fresh:
             cls._make(path, file_key, memory)
-        return cls._prepared(path, file_key, memory, fresh=False)
+        return cls._prepared(path, file_key, memory, threads, fresh=False)
 
     @classmethod
     def _make(cls, path: Path, file_key: str, memory: str) -> None:
         """Make the file beside its place and link it in when it is whole: a kill leaves none or all of it."""
         spare = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
         try:
-            cls._prepared(spare, file_key, memory, fresh=True).close()
+            cls._prepared(spare, file_key, memory, None, fresh=True).close()
             with suppress(FileExistsError):  # another process made one just now: that one is opened
                 os.link(spare, path)
         except OSError as error:
@@ -126,8 +137,8 @@ class Staging:
                 left.unlink(missing_ok=True)
 
     @classmethod
-    def _prepared(cls, path: Path, file_key: str, memory: str, *, fresh: bool) -> Self:
-        staging = cls(attach(path, file_key, memory), path, memory)
+    def _prepared(cls, path: Path, file_key: str, memory: str, threads: int | None, *, fresh: bool) -> Self:
+        staging = cls(attach(path, file_key, memory, threads), path, memory)
         try:
             staging._prepare(fresh=fresh)
         except BaseException:

@@ -53,13 +53,14 @@ def check_place(path: Path) -> None:
         )
 
 
-def attach(path: Path, file_key: str, memory: str) -> duckdb.DuckDBPyConnection:
+def attach(path: Path, file_key: str, memory: str, threads: int | None) -> duckdb.DuckDBPyConnection:
     """A connection to the encrypted file, made if it is not there, that can touch nothing else.
 
+    threads: how many processors it may use; None for all.
     Raises StagingUnavailable: held by another process, wrong key, not of DuckDB, not encrypted, or no
     encryption can be had. UsageError: `memory` is no amount of memory.
     """
-    connection = _connect(memory)
+    connection = _connect(memory, threads)
     try:
         connection.execute(f"LOAD {_quoted(_crypto_extension())}")
         # Before its folder is named: DuckDB refuses it beside spills that a killed process left there.
@@ -86,9 +87,10 @@ def attach(path: Path, file_key: str, memory: str) -> duckdb.DuckDBPyConnection:
     raise refusal
 
 
-def _connect(memory: str) -> duckdb.DuckDBPyConnection:
+def _connect(memory: str, threads: int | None) -> duckdb.DuckDBPyConnection:
+    limits = {"memory_limit": memory, **({"threads": str(threads)} if threads else {})}
     try:
-        return duckdb.connect(config={**_SAFE_CONFIG, "memory_limit": memory})
+        return duckdb.connect(config={**_SAFE_CONFIG, **limits})
     except duckdb.Error:
         raise UsageError(
             f"{memory!r} is no amount of memory", hint="set STAGER_MEMORY to one, for example 1GiB"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
@@ -61,6 +61,10 @@ class Rules:
         }
         object.__setattr__(self, "synonyms", MappingProxyType(folded))
         object.__setattr__(self, "constants", MappingProxyType(dict(self.constants)))
+
+    def __reduce__(self) -> tuple[Callable[[str], Rules], tuple[str]]:
+        """For handing them to another process: read-only mappings do not go there as they are."""
+        return Rules.from_json, (self.to_json(),)
 
     @property
     def dates(self) -> Format:

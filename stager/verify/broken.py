@@ -37,6 +37,9 @@ def checking(what: str) -> Iterator[None]:
             f"{what} could not be checked: it is not of the form that stager writes "
             f"({type(error).__name__} at {Path(last.filename).name}:{last.lineno})"
         )
-    # Raised outside the handlers, so that no error with a value in it comes along as its context.
     if told is not None:
-        raise told
+        try:
+            raise told
+        finally:
+            # The error that was raised inside is still at hand here, and may hold a value.
+            told.__context__ = None

@@ -17,7 +17,7 @@ from stager.crypto.fingerprint import Fingerprinter
 from stager.crypto.merkle import Tree, leaf_hashes
 from stager.decisions import correction_bytes
 from stager.errors import Where
-from stager.ingest.stage import told_digest
+from stager.ingest.making import told_digest
 from stager.publish.recording import drawn_digest
 from stager.publish.runs import run_frame
 from stager.sheets import SHEET, SHEETS

@@ -14,8 +14,8 @@ from stager import sql
 from stager.ahead import ahead
 from stager.crypto.fingerprint import Fingerprinter
 from stager.errors import Where
+from stager.ingest.making import fingerprints
 from stager.ingest.places import PlacesDigest
-from stager.ingest.stage import fingerprints
 from stager.sheets import Sheet
 from stager.staging import Staging
 from stager.verify.broken import broken
