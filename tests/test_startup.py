@@ -12,8 +12,8 @@ from stager import decisions, session
 from tests.running import Place
 from tests.spine import run_python
 
-STAGES = ("polars", "pyarrow", "numpy", "psycopg", "textual")
-"""The libraries that the stages and the screens bring, the slowest to be read."""
+STAGES = ("polars", "pyarrow", "numpy", "psycopg", "psutil", "textual")
+"""The libraries that the stages, the screens and a file that is held bring, the slowest to be read."""
 
 CALL = """
 import sys

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from stager.approvals import Plan
 from stager.errors import IntegrityFailed
@@ -45,9 +46,11 @@ class Chunk:
     def source_id(self) -> int:
         return next(read_runs(self.rows))[0]
 
-    def row_nos(self) -> Numbers:
+    def row_nos(self) -> pl.Series:
         """Its rows' numbers, ascending."""
-        return np.concatenate([np.arange(first, last + 1) for _, first, last in read_runs(self.rows)])
+        runs = read_runs(self.rows)
+        numbers = [pl.int_range(first, last + 1, dtype=pl.Int32, eager=True) for _, first, last in runs]
+        return pl.concat(numbers).alias("row_no")
 
 
 @dataclass(frozen=True, slots=True)

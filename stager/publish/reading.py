@@ -65,7 +65,7 @@ class ChunkReader:
 
     def _slice(self, sheet: Sheet, chunk: Chunk, fields: Sequence[str]) -> Slice:
         """The chunk's rows with their links; between its first and last some may be of other chunks."""
-        row_nos = pl.Series("row_no", chunk.row_nos(), dtype=pl.Int32)
+        row_nos = chunk.row_nos()
         rows = self._staging.frame(
             "rows_to_send",
             {"table": sheet.table, "fields": sql.identifiers(fields, of="cells")},

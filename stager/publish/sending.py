@@ -228,7 +228,7 @@ def _columns(profile: Profile, rows: TableRows) -> tuple[str, ...]:
 
 
 def _kept(connection: Connection, to: Destination, chunk: Chunk) -> Drawn:
-    rows = chunk.row_nos().tolist()
+    rows = chunk.row_nos().to_list()
     source = bytes.fromhex(to.sha256[chunk.source_id])
     kept = lineage.read_lineage(connection, chunk.sheet, source, rows[0], rows[-1])
     found = [(row_no, *kept[row_no]) for row_no in rows if row_no in kept]

@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from stager.publish.sealing import Sealing, bound_ids
+from stager.row_ids import ID_BYTES
 from stager.tenant.profile import Constant, Derived, IdKind, Profile, Protect, TargetColumn, TargetTable
 
 ID, DRAWN, PATIENT, PRACTITIONER = "_id", "_drawn", "_patient", "_practitioner"
@@ -112,7 +113,7 @@ def _column(
     written = _written(column, rows)
     if column.absent is not None:
         written = written.fill_null(pl.lit(column.absent, dtype=written.dtype))
-    return written.to_arrow().cast(_ARROW[column.base_type])
+    return _as_arrow(written, _ARROW[column.base_type])
 
 
 def _written(column: TargetColumn, rows: pl.DataFrame) -> pl.Series:
@@ -145,9 +146,17 @@ def text_of(column: TargetColumn, rows: pl.DataFrame) -> pl.Series:
 
 def _ids(ids: pl.Series, type_: str) -> pa.Array:
     """Ids as they go over the wire: sixteen bytes or a bigint."""
-    if type_ == IdKind.UUID.type:
-        return ids.to_arrow().cast(pa.large_binary()).cast(pa.binary(16))
-    return ids.cast(pl.Int64).to_arrow()
+    if type_ != IdKind.UUID.type:
+        return ids.cast(pl.Int64).to_arrow()
+    _, _, data = _as_arrow(ids.fill_null(bytes(ID_BYTES)), pa.large_binary()).buffers()
+    _, there = pa.array(ids.is_not_null().to_list(), pa.bool_()).buffers()
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(ID_BYTES), ids.len(), [there, data])
+
+
+def _as_arrow(values: pl.Series, type_: pa.DataType) -> pa.Array:
+    """A cast, even to what it is, would have Arrow's functions read, which a few rows are not worth."""
+    array = values.to_arrow(compat_level=pl.CompatLevel.oldest())
+    return array if array.type == type_ else array.cast(type_)
 
 
 def _bytes_or_text(sealed: Sequence[bytes | str | None], type_: str) -> pa.Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -10,7 +11,6 @@ from stager.crypto.blind_index import BlindIndex
 from stager.errors import ReviewNeeded, TenantUnavailable, UsageError
 from stager.event_log import EventLog
 from stager.projections import standing
-from stager.reconcile import Outcome, reconcile
 from stager.row_ids import row_id_texts
 from stager.session.settings import Progress
 from stager.session.tenants import Doors
@@ -22,11 +22,16 @@ from stager.tenant.profile import Profile
 from stager.tenant.schema import prove_tenant
 from stager.wording import counted
 
+if TYPE_CHECKING:
+    from stager.reconcile import Outcome
+
 
 def link(
     workspace: Workspace, doors: Doors, log: EventLog, slug: str | None, progress: Progress, *, look: bool
 ) -> Outcome:
     """Reconcile inside a command; `look` reads the tenant's own people anew first."""
+    from stager.reconcile import reconcile  # here: publishing needs this module and not that stage
+
     index = None
     if slug and look:
         _take_snapshot(workspace, doors, log, slug)

@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
-
-import psutil
+from typing import TYPE_CHECKING, TypeVar
 
 from stager.errors import IntegrityFailed, StagingInUse, StagingUnavailable
 from stager.session.review_views import Taken
 from stager.staging import check_there
+
+if TYPE_CHECKING:
+    import psutil
 
 COMMANDS = (
     "approve",
@@ -117,6 +118,8 @@ class Copy:
 
 def who_has(in_use: StagingInUse) -> Taken | None:
     """The process that has the file open, as far as this person may know of it; None where it is gone."""
+    import psutil  # here, as below: a command that finds the file free needs none of it
+
     if in_use.pid is None:
         return None
     try:
@@ -147,11 +150,15 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 
 def _require_elsewhere(path: Path) -> None:
     """A lock is a process's: to open and close the file for a copy would drop the one that DuckDB holds."""
+    import psutil
+
     if any(Path(each.path) == path.resolve() for each in psutil.Process().open_files()):
         raise StagingUnavailable(f"{path} is open in this process", hint="use the session that has it open")
 
 
 def _told(ask: Callable[[], str | None]) -> str | None:
+    import psutil
+
     try:
         return ask()
     except psutil.Error:

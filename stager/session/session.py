@@ -20,6 +20,7 @@ from stager import projections
 from stager.account import require_balance, require_expected
 from stager.approvals import Approval, Plan, approve, cut_plan
 from stager.errors import KeyUnavailable, StagerError, StagingUnavailable, UsageError
+from stager.late import begin_reading
 from stager.session import expecting, reading
 from stager.session.looking import refuse_writing
 from stager.session.reviewing import Reviewing
@@ -116,11 +117,12 @@ class Session(Reviewing):
 
     def reconcile(self, *, actor: str, tenant: str | None = None, progress: Progress = silent) -> Outcome:
         """Link rows and raise findings; with a tenant named, also against the tenant's own people."""
-        from stager.session import linking
-
-        workspace = self._to_write()
         if tenant is not None:
             self.doors.tenant(tenant)
+        begin_reading("stager.reconcile")
+        workspace = self._to_write()
+        from stager.session import linking
+
         with workspace.writing(actor) as log:
             workspace.bind(log, tenant)
             slug = workspace.tenant_slug(tenant)
@@ -226,14 +228,16 @@ class Session(Reviewing):
 
         strict: IntegrityFailed where the records are not as many as the practice expects.
         """
-        from stager.publish.publishing import publish
-        from stager.session import linking
-
-        settings, profile = self.doors.tenant(tenant), self.doors.profile(tenant)
+        settings = self.doors.tenant(tenant)
+        begin_reading("stager.publish.publishing")
         workspace = self._open() if dry_run else self._to_write()
         require_balance(workspace.staging)
         if strict:
             require_expected(workspace.staging)
+        from stager.publish.publishing import publish
+        from stager.session import linking
+
+        profile = self.doors.profile(tenant)
         self._bind_proved(workspace, tenant, actor, dry_run=dry_run)
         self.doors.require_own_keys(tenant)
         linking.require_compared(workspace, self.doors, tenant)

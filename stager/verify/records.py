@@ -22,8 +22,8 @@ from stager.verify.broken import broken
 
 SLICE = 200_000
 
-Ranges = list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]]
-"""Row numbers (-1: a span without one), first bytes, lengths."""
+Runs = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]
+"""Of each run of bytes without a gap the first row's number (-1: a span without one), first byte, length."""
 
 
 def verify_records(
@@ -43,19 +43,19 @@ def verify_records(
         row_no, seq, gone = unlike[0]
         what = f"is not the record of which event {seq} tells" if seq else "came by no event"
         raise _wrong(file, sheet, row_no, "is missing from the staging file" if gone else what)
-    places, ranges, rows = PlacesDigest(), _no_ranges(), 0
+    places, runs, rows = PlacesDigest(), list[Runs](), 0
     absent = _absent_columns(sheet, source)
     for part in ahead(_slices(staging, sheet, source_id)):
         altered = _altered(sheet, part, fingerprinter, absent)
         if len(altered):
             raise _wrong(file, sheet, part["row_no"][altered[0]], "holds other cells than those that came")
         places.add(part)
-        ranges.append(_ranges_of(part))
+        runs.append(_runs(part))
         rows += part.height
     spans = staging.frame("spans_as_kept", source_id=source_id)
     places.add(_NO_ROWS, spans)
-    ranges.append(_ranges_of(spans))
-    _require_tiled(ranges, source, sheet)
+    runs.append(_runs(spans))
+    _require_tiled(runs, source, sheet)
     kinds = dict(spans.group_by("kind").len().iter_rows())
     found = {"rows": rows, "malformed": kinds.get("malformed", 0), "blank": kinds.get("blank", 0)}
     for name, count in found.items():
@@ -107,24 +107,22 @@ def _altered(
     return other.arg_true()
 
 
-def _no_ranges() -> Ranges:
-    return []
-
-
-def _ranges_of(
-    frame: pl.DataFrame,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    columns = frame.select(
-        pl.col("row_no").fill_null(-1).cast(pl.Int64),
-        pl.col("byte_start").cast(pl.Int64),
-        pl.col("byte_len").cast(pl.Int64),
+def _runs(frame: pl.DataFrame) -> Runs:
+    """The rows or spans in their order, those that follow one another without a gap as one."""
+    row_nos, starts, lengths = (
+        frame[name].fill_null(-1).cast(pl.Int64).to_numpy() for name in ("row_no", "byte_start", "byte_len")
     )
-    return columns["row_no"].to_numpy(), columns["byte_start"].to_numpy(), columns["byte_len"].to_numpy()
+    if not len(starts):
+        return row_nos, starts, lengths
+    sound = lengths > 0
+    follows = (starts[1:] == starts[:-1] + lengths[:-1]) & sound[1:] & sound[:-1]
+    first = np.flatnonzero(np.concatenate([[True], ~follows]))
+    return row_nos[first], starts[first], np.add.reduceat(lengths, first)
 
 
-def _require_tiled(ranges: Ranges, source: Mapping[str, Any], sheet: Sheet) -> None:
+def _require_tiled(runs: list[Runs], source: Mapping[str, Any], sheet: Sheet) -> None:
     """Every byte of the file lies in exactly one row or span."""
-    row_nos, starts, lengths = (np.concatenate(column) for column in zip(*ranges, strict=True))
+    row_nos, starts, lengths = (np.concatenate(column) for column in zip(*runs, strict=True))
     order = np.argsort(starts, kind="stable")
     row_nos, starts, lengths = row_nos[order], starts[order], lengths[order]
     ends = np.concatenate([[0], np.cumsum(lengths)])
