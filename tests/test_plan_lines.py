@@ -96,7 +96,7 @@ def test_a_recorded_run_is_found_again(migration: Migration) -> None:
     again = hash_lines(staging, as_recorded(kept))
     assert sorted(again) == [chunk.chunk for chunk in kept]
     for chunk in kept:
-        assert again[chunk.chunk].row_nos.tolist() == chunk.row_nos().tolist()
+        assert again[chunk.chunk].row_nos.tolist() == chunk.row_nos().to_list()
         assert again[chunk.chunk].first_event == chunk.first_event
         assert again[chunk.chunk].last_event == chunk.last_event
 
