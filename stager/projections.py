@@ -117,6 +117,8 @@ def _unfold(staging: Staging, after: int) -> None:
 
 
 def _relink(staging: Staging, after: int) -> None:
+    if not staging.one("count_links_decided"):
+        return
     staging.run("rows_linked_by_people", after=after)
     if staging.one("count_relinked"):
         staging.run("fold_decided_links")
@@ -128,16 +130,20 @@ def _link(staging: Staging, after: int) -> None:
         staging.run("fold_links", after=first, upto=first + _STRETCH)
 
 
-def _derive(staging: Staging, after: int) -> None:
+def _derive_people(staging: Staging, after: int) -> None:
     staging.run("find_affected", after=after)
     staging.run("start_own_states")
     staging.run("find_own_states", {"rows": "affected", "rejecting": _REJECTING})
     staging.run("find_people_states")
     staging.run("fold_people_states")
     staging.run("find_turned")
+    staging.run("start_dependents")
     if staging.one("count_rows_of", {"table": "turned"}):  # else a pass over every row would find none
         staging.run("find_dependents")
-        staging.run("find_own_states", {"rows": "dependent", "rejecting": _REJECTING})
+
+
+def _derive_others(staging: Staging, after: int) -> None:
+    staging.run("find_own_states", {"rows": "dependent", "rejecting": _REJECTING})
     staging.run("fold_other_states")
 
 
@@ -154,5 +160,7 @@ _STEPS: tuple[tuple[frozenset[str] | None, Callable[[Staging, int], None]], ...]
     (_LINKS | _DECISIONS, _relink),
     (frozenset({"approval.granted", "approval.voided"}), _plain("fold_approvals")),
     (frozenset({"publish.chunk_committed"}), lambda staging, after: staging.run("fold_chunks")),
-    (None, _derive),
+    (None, _derive_people),
+    (_LINKS, lambda staging, after: staging.run("find_unfit")),
+    (None, _derive_others),
 )

@@ -122,6 +122,41 @@ HISTORIES: dict[str, tuple[Sequence[Step], dict[Row, str]]] = {
         [*TWO, *accepted(OTHER), raised(OTHER), linked(NOTE, "1:2")],
         {OTHER: "held", NOTE: "waiting"},
     ),
+    "linked anew to somebody who is fit": (
+        [*TWO, raised(PATIENT), *accepted(OTHER), linked(NOTE, "1:2")],
+        {PATIENT: "held", NOTE: "ready"},
+    ),
+    "approved, made to wait, and linked anew": (
+        [*TWO, approved("1:1 2:1"), raised(PATIENT), *accepted(OTHER), linked(NOTE, "1:2")],
+        {PATIENT: "held", NOTE: "approved"},
+    ),
+    "approved, and linked anew to somebody held": (
+        [*TWO, *accepted(OTHER), raised(OTHER), approved("1:1 2:1"), linked(NOTE, "1:2")],
+        {PATIENT: "approved", NOTE: "waiting"},
+    ),
+    "linked anew to a practitioner who is held": (
+        [*TWO, *accepted(DOCTOR), raised(DOCTOR), linked(NOTE, practitioner="1:3")],
+        {NOTE: "waiting", DOCTOR: "held"},
+    ),
+    "linked to a practitioner alone": (
+        [*TWO, *accepted(DOCTOR), ("link.resolved", NOTE, None, {"practitioner": "1:3"})],
+        {NOTE: "waiting", DOCTOR: "ready"},
+    ),
+    "linked while held": ([*accepted(PATIENT, NOTE), raised(NOTE), linked(NOTE)], {NOTE: "held"}),
+    "linked while excluded": (
+        [*accepted(PATIENT, NOTE), decided_rows("exclude", "2:1"), linked(NOTE)],
+        {NOTE: "excluded"},
+    ),
+    "linked by a rule while a person's link waits": (
+        [
+            *accepted(PATIENT, OTHER, NOTE),
+            raised(OTHER, 1),
+            raised(NOTE, 2, "link.conflict"),
+            decided("link", NOTE, 2, target="1:2"),
+            linked(NOTE, "1:1"),
+        ],
+        {NOTE: "waiting", OTHER: "held"},
+    ),
     "linked by a person": (
         [
             *accepted(PATIENT, NOTE),

@@ -134,9 +134,10 @@ from (
 where latest.finding_id = finding.finding_id;
 
 -- name: fold_links
--- With its patient found a row that waited is most likely ready; fold_other_states finds out which are not.
+-- With its patient found a row that waited is ready, or approved if it was: find_unfit finds out which are not.
 update row_state set
-    state = case when state = 'waiting' and link.via is not null then 'ready' else state end,
+    state = case when state <> 'waiting' or link.via is null then state
+                 when approval_seq is null then 'ready' else 'approved' end,
     patient_source = link.patient_source, patient_row = link.patient_row, patient_person = link.patient_person,
     via = link.via, practitioner_source = link.practitioner_source,
     practitioner_row = link.practitioner_row, practitioner_person = link.practitioner_person
@@ -152,6 +153,9 @@ from (
     )
 ) as link
 where link.source_id = row_state.source_id and link.row_no = row_state.row_no;
+
+-- name: count_links_decided
+select count(*) from decision where decision in ('link', 'release');
 
 -- name: rows_linked_by_people
 -- Rows whose link a decision gives, gave, or is given by a rule again since $after.
@@ -229,11 +233,12 @@ from (select source_id, row_no, min(seq) as seq from event_row where kind = 'pub
 where sent.source_id = row_state.source_id and sent.row_no = row_state.row_no;
 
 -- name: find_affected
--- Rows whose state the events after $after may have changed in another way than was told already: accepted rows
--- are in the state that fold_new_rows gave them, approved and published ones in that of their folds.
+-- Rows whose state the events after $after may have changed in another way than was told already: accepted, linked,
+-- approved and published rows are in the state that their own folds gave them.
 create or replace temp table affected as
 select distinct source_id, row_no from (
-    select source_id, row_no from event where seq > $after and row_no is not null and kind <> 'row.accepted'
+    select source_id, row_no from event
+    where seq > $after and row_no is not null and kind not in ('row.accepted', 'link.resolved', 'link.withdrawn')
     union all
     select source_id, row_no from event_row where kind in ('finding.decided', 'decision.undone')
     union all
@@ -286,9 +291,12 @@ create or replace temp table turned as
 select source_id, row_no from person_state
 where (before in ('held', 'rejected', 'excluded')) <> (state in ('held', 'rejected', 'excluded'));
 
+-- name: start_dependents
+create or replace temp table dependent (source_id integer, row_no integer);
+
 -- name: find_dependents
 -- Rows that wait, or waited, for one of these.
-create or replace temp table dependent as
+insert into dependent
 with found as (
     select row_state.source_id, row_state.row_no from row_state semi join turned
         on turned.source_id = patient_source and turned.row_no = patient_row
@@ -297,6 +305,28 @@ with found as (
         on turned.source_id = practitioner_source and turned.row_no = practitioner_row
 )
 select source_id, row_no from found anti join affected using (source_id, row_no);
+
+-- name: find_unfit
+-- Rows that are to go as they are linked now, but have no patient, or one, or a practitioner, who is not fit to.
+insert into dependent
+with unfit as (
+    select source_id, row_no from row_state where sheet = 'patients' and state in ('held', 'rejected', 'excluded')
+),
+found as (
+    select source_id, row_no, patient_source, patient_row, patient_person, practitioner_source, practitioner_row
+    from row_state where sheet <> 'patients' and state in ('ready', 'approved')
+),
+not_to_go as (
+    select source_id, row_no from found where patient_source is null and patient_person is null
+    union
+    select found.source_id, found.row_no from found semi join unfit
+        on unfit.source_id = patient_source and unfit.row_no = patient_row
+    union
+    select found.source_id, found.row_no from found semi join unfit
+        on unfit.source_id = practitioner_source and unfit.row_no = practitioner_row
+)
+select source_id, row_no from not_to_go
+anti join affected using (source_id, row_no) anti join dependent using (source_id, row_no);
 
 -- name: fold_other_states
 -- A row waits while it has no patient, or while its patient or practitioner is not fit to be published.
