@@ -240,9 +240,9 @@ def test_a_wrong_memory_limit_is_wrong_usage(memory: str, place: Path) -> None:
     assert not place.exists()
 
 
-@pytest.mark.parametrize(("mebibytes", "limit"), [(0, 320), (200, 320), (500, 750), (3_000, 2_048)])
+@pytest.mark.parametrize(("mebibytes", "limit"), [(0, 320), (200, 320), (500, 625), (3_000, 2_048)])
 def test_memory_grows_with_the_file(mebibytes: int, limit: int, place: Path) -> None:
-    """Half as much again as the file, at least what a new one needs, and never more than two gibibytes."""
+    """A quarter more than the file, at least what a new one needs, and never more than two gibibytes."""
     assert memory_for(place) == "320MiB"
     with place.open("wb") as sparse:
         sparse.truncate(mebibytes << 20)

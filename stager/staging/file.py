@@ -65,8 +65,7 @@ class _Lent:
 
 
 def memory_for(path: Path, coming: int = 0, *, alone: bool = True) -> str:
-    """The limit of memory that a staging file is opened with: half as much again as the file is large,
-    within bounds.
+    """The limit of memory that a staging file is opened with: a quarter more than its size, within bounds.
 
     coming: bytes of CSV that are to be taken in; a gibibyte of them is within the lower bound. alone:
     whether no other process works beside this one.
@@ -75,7 +74,7 @@ def memory_for(path: Path, coming: int = 0, *, alone: bool = True) -> str:
         size = path.stat().st_size
     except (OSError, ValueError):  # none yet, or what opening it will refuse
         size = 0
-    wanted = max(size + size // 2, LEAST_MEMORY + max(0, coming - (1 << 30)))
+    wanted = max(size + size // 4, LEAST_MEMORY + max(0, coming - (1 << 30)))
     return f"{(min(wanted, MOST_MEMORY) - (0 if alone else BESIDE)) >> 20}MiB"
 
 
