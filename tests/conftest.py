@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,10 @@ pytest_plugins = [
 
 # Nor the person's keyring, where one is installed.
 os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
+
+# DuckDB looks for pandas at every statement that has parameters. It is not installed with stager, and under
+# pytest each miss costs more than many a statement.
+sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
 
 # A busy machine is no fault of the code's.
 settings.register_profile("stager", deadline=None)

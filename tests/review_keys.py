@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 from textual.pilot import Pilot
 
@@ -23,8 +25,15 @@ MIDDLE: Size = (120, 35)
 WIDE: Size = (160, 50)
 SIZES = (NARROW, MIDDLE, WIDE)
 
-_ROUNDS = 600
-"""Pauses until a key must have had its effect."""
+_SECONDS = 60.0
+"""Until a key must have had its effect, on a busy machine."""
+_TURNS = 5
+"""How often every widget has to have heard all that was sent to it, with nothing asked in between."""
+
+
+async def _next_turn(*_: float) -> None:
+    """In place of Textual's own waiting, which tells rest by the processor's: settled tells it exactly."""
+    await asyncio.sleep(0)
 
 
 class Keys:
@@ -48,38 +57,35 @@ class Keys:
     async def press(self, *keys: str) -> None:
         """Press keys, each when the one before has had its effect."""
         for key in keys:
-            await self.pilot.press(key)
-            self.pressed += 1
+            await self._send(key)
             await self.settled()
 
     async def type(self, text: str) -> None:
         """Type a text."""
         names = {" ": "space", "@": "at", "-": "minus", ".": "full_stop", ":": "colon", "/": "slash"}
-        await self.pilot.press(*(names.get(char, char) for char in text))
-        self.pressed += len(text)
+        await self._send(*(names.get(char, char) for char in text))
         await self.settled()
+
+    async def _send(self, *names: str) -> None:
+        with patch("textual.app.wait_for_idle", _next_turn):
+            await self.pilot.press(*names)
+        self.pressed += len(names)
 
     async def settled(self) -> None:
         """Until nothing is asked of the session any more, and what came of it is drawn."""
-        quiet = 0
-        for _ in range(_ROUNDS):
-            await self.pilot.pause()
+        quiet, until = 0, time.monotonic() + _SECONDS
+        while quiet < _TURNS:
+            assert time.monotonic() < until, "the program did not come to rest"
+            await self.pilot.pause(0.005 if self._under_way else 0)
             quiet = 0 if self._under_way else quiet + 1
-            if quiet == 3:
-                return
-            if self._under_way:
-                await asyncio.sleep(0.005)
-        raise AssertionError("the program did not come to rest")
 
     async def until(self, seen: Callable[[], bool]) -> None:
         """Until something is so."""
-        for _ in range(_ROUNDS):
-            if seen():
-                await self.settled()
-                return
-            await asyncio.sleep(0.02)
-            await self.pilot.pause()
-        raise AssertionError("it did not come so far")
+        until = time.monotonic() + _SECONDS
+        while not seen():
+            assert time.monotonic() < until, "it did not come so far"
+            await self.pilot.pause(0.005)
+        await self.settled()
 
     @property
     def text(self) -> str:

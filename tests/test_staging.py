@@ -240,16 +240,27 @@ def test_a_wrong_memory_limit_is_wrong_usage(memory: str, place: Path) -> None:
     assert not place.exists()
 
 
-@pytest.mark.parametrize(("mebibytes", "limit"), [(0, 320), (200, 320), (500, 625), (3_000, 2_048)])
+@pytest.mark.parametrize(("mebibytes", "limit"), [(0, 320), (200, 320), (500, 625), (3_000, 1_792)])
 def test_memory_grows_with_the_file(mebibytes: int, limit: int, place: Path) -> None:
-    """A quarter more than the file, at least what a new one needs, and never more than two gibibytes."""
+    """A quarter more than the file, at least what a new one needs, and never more than 1,792 MiB."""
     assert memory_for(place) == "320MiB"
     with place.open("wb") as sparse:
         sparse.truncate(mebibytes << 20)
     assert memory_for(place) == f"{limit}MiB"
     assert memory_for(place, 1 << 30) == f"{limit}MiB"
-    assert memory_for(place, 4 << 30) == "2048MiB"
+    assert memory_for(place, 4 << 30) == "1792MiB"
     assert memory_for(place, 1 << 30, alone=False) == f"{limit - 96}MiB"
+
+
+def test_a_small_file_is_asked_with_one_processor(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A larger one with all that there are, and either with as many as are said."""
+    asked = "select current_setting('threads')"
+    with duckdb.connect() as connection:
+        [(most,)] = connection.execute(asked).fetchall()
+    for threads, least, found in ((None, 32 << 20, 1), (None, 0, most), (3, 32 << 20, 3)):
+        monkeypatch.setattr(file, "SMALL", least)
+        with Staging.open(place, FILE_KEY, threads=threads) as staging:
+            assert staging._execute(asked).fetchall() == [(found,)]
 
 
 @pytest.mark.parametrize("told", [{}, {"STAGER_MEMORY": "330MiB"}])

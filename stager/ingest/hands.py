@@ -30,7 +30,8 @@ Blocks = Callable[[], Iterator[Made]]
 
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """Who makes blocks ready. threads: how many are left to DuckDB meanwhile; None for all."""
+    """Who makes blocks ready. threads: how many processors are left to DuckDB meanwhile; None
+    where no process works beside it."""
 
     pool: Executor
     threads: int | None

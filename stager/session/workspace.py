@@ -68,7 +68,7 @@ class Workspace:
     ) -> Workspace:
         """Open the staging file, made where `create` says so; coming: bytes of CSV that are to go into it.
 
-        threads: how many processors DuckDB may use; None for all.
+        threads: how many processors DuckDB may use; None for as many as a file of its size is worth.
 
         checked: held against the seal kept beside the keys, and its projections brought up to its log;
         not where the whole of it is to be verified as it is.

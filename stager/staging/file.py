@@ -33,10 +33,12 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-LEAST_MEMORY, MOST_MEMORY = 320 << 20, 2 << 30
+LEAST_MEMORY, MOST_MEMORY = 320 << 20, 1792 << 20
 """DuckDB's limits of memory, in bytes, where nobody sets one: that of a new file, and the largest."""
 BESIDE = 96 << 20
 """What DuckDB leaves of its own to a process that works beside it."""
+SMALL = 32 << 20
+"""A file of less bytes is asked with one processor: waking others for so little costs more than it saves."""
 
 Places: TypeAlias = Mapping[str, str] | None
 """What a statement's `{places}` are filled with: identifiers composed by `stager.sql`."""
@@ -70,12 +72,21 @@ def memory_for(path: Path, coming: int = 0, *, alone: bool = True) -> str:
     coming: bytes of CSV that are to be taken in; a gibibyte of them is within the lower bound. alone:
     whether no other process works beside this one.
     """
-    try:
-        size = path.stat().st_size
-    except (OSError, ValueError):  # none yet, or what opening it will refuse
-        size = 0
+    size = _size(path)
     wanted = max(size + size // 4, LEAST_MEMORY + max(0, coming - (1 << 30)))
     return f"{(min(wanted, MOST_MEMORY) - (0 if alone else BESIDE)) >> 20}MiB"
+
+
+def threads_for(path: Path) -> int | None:
+    """How many processors a staging file is asked with; None for all of them."""
+    return 1 if _size(path) < SMALL else None
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):  # none yet, or what opening it will refuse
+        return 0
 
 
 class Staging:
@@ -99,7 +110,8 @@ class Staging:
         """Open the staging file at `path`, made if it is not there and `create` says so.
 
         file_key: the file's key as base64 text. memory: DuckDB's limit, beyond which it spills; by
-        default that of `memory_for`. threads: how many processors DuckDB may use; None for all.
+        default that of `memory_for`. threads: how many processors DuckDB may use; None for as many as a
+        file of its size is worth.
         Raises StagingUnavailable: not there, not writable, held by another process, wrong key, not a
         staging file, made by a newer stager; or no encryption can be had.
         """
@@ -111,14 +123,14 @@ class Staging:
         check_place(path)
         if fresh:
             cls._make(path, file_key, memory)
-        return cls._prepared(path, file_key, memory, threads, fresh=False)
+        return cls._prepared(path, file_key, memory, threads or threads_for(path), fresh=False)
 
     @classmethod
     def _make(cls, path: Path, file_key: str, memory: str) -> None:
         """Make the file beside its place and link it in when it is whole: a kill leaves none or all of it."""
         spare = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
         try:
-            cls._prepared(spare, file_key, memory, None, fresh=True).close()
+            cls._prepared(spare, file_key, memory, 1, fresh=True).close()
             with suppress(FileExistsError):  # another process made one just now: that one is opened
                 os.link(spare, path)
         except OSError as error:
