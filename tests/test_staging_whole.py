@@ -232,7 +232,7 @@ staging.close()
 @pytest.mark.parametrize(
     ("room", "rows", "said", "kept"),
     [
-        ("the size it has", 300_000, "begin 5 True False", 0),
+        ("the size it has", 1_000_000, "begin 5 True False", 0),
         ("4096", 5_000, "inserted 5 True False", 0),
         ("300000", 5_000, "committed 5 False True", 5_000),
     ],
