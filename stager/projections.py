@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from stager.errors import UsageError
+from stager.events import EVENT_KINDS
 from stager.sheets import REJECTING
 from stager.staging import Staging
 
@@ -24,6 +25,28 @@ _REJECTING = "code in (" + ", ".join(sorted(f"'{code.value}'" for code in REJECT
 
 _DECISIONS = frozenset({"finding.decided", "decision.undone", "row.superseded"})
 _LINKS = frozenset({"link.resolved", "link.withdrawn"})
+_QUIET = frozenset(
+    {
+        "migration.opened",
+        "migration.bound",
+        "migration.marked_synthetic",
+        "source.registered",
+        "expectation.stated",
+        "column.mapped",
+        "row.accepted",
+        "value.normalised",
+        "value.defaulted",
+        "reconcile.finished",
+        "finding.assigned",
+        "approval.granted",
+        "publish.started",
+        "publish.finished",
+        "values.shown",
+    }
+)
+"""Kinds that change no row's state, or by a fold of their own."""
+
+_TELLING = frozenset(EVENT_KINDS) - _QUIET
 _SETS = frozenset({"finding.decided", "decision.undone", "approval.granted", "publish.chunk_committed"})
 
 
@@ -34,7 +57,7 @@ def fold(staging: Staging) -> None:
     if not kinds:
         return
     for wanted, step in _STEPS:
-        if wanted is None or wanted & kinds:
+        if wanted & kinds:
             step(staging, after)
     _set_standing(staging, "folded", str(staging.one("event_head")))
 
@@ -147,10 +170,10 @@ def _derive_others(staging: Staging, after: int) -> None:
     staging.run("fold_other_states")
 
 
-_STEPS: tuple[tuple[frozenset[str] | None, Callable[[Staging, int], None]], ...] = (
+_STEPS: tuple[tuple[frozenset[str], Callable[[Staging, int], None]], ...] = (
     (frozenset({"migration.bound", "migration.marked_synthetic"}), _plain("fold_marks")),
     (frozenset({"row.accepted", "row.rejected"}), _plain("fold_new_rows")),
-    (None, _unfold),
+    (_TELLING | _SETS, _unfold),
     (frozenset({"finding.raised"}), _plain("fold_findings")),
     (frozenset({"finding.closed"}), _plain("fold_closings")),
     (_DECISIONS, _plain("fold_decisions")),
@@ -160,7 +183,7 @@ _STEPS: tuple[tuple[frozenset[str] | None, Callable[[Staging, int], None]], ...]
     (_LINKS | _DECISIONS, _relink),
     (frozenset({"approval.granted", "approval.voided"}), _plain("fold_approvals")),
     (frozenset({"publish.chunk_committed"}), lambda staging, after: staging.run("fold_chunks")),
-    (None, _derive_people),
+    (_TELLING, _derive_people),
     (_LINKS, lambda staging, after: staging.run("find_unfit")),
-    (None, _derive_others),
+    (_TELLING, _derive_others),
 )
