@@ -35,11 +35,13 @@ bench-sizes: $(READY)
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info
 
+# Compiled here, so that no command has to wait for it where Python is told to keep nothing.
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stager needs Python 3.11 or newer")'
 	@echo "Setting up $(VENV) (once, about a minute)…"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,embedded]'
+	@$(BIN)/python -m compileall -q stager tui sample_data
 	@touch $@
 
 # What stager is measured beside is installed for that alone.

@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from stager.binary import column_of
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -75,24 +77,7 @@ def row_id_column(
     tenant: str, sheet: str, sha256: str, row_nos: Sequence[int] | npt.NDArray[np.integer]
 ) -> pl.Series:
     """As `row_id_bytes`, as a column of binary."""
-    return id_column(row_id_bytes(tenant, sheet, sha256, row_nos))
-
-
-def id_column(ids: npt.NDArray[np.uint8], known: npt.NDArray[np.bool_] | None = None) -> pl.Series:
-    """Ids, of 16 bytes each, as a column of binary; NULL where one is not known.
-
-    A million of them as Python's objects would cost a second.
-    """
-    import numpy as np
-    import polars as pl
-    import pyarrow as pa
-
-    offsets = np.arange(0, ID_BYTES * (len(ids) + 1), ID_BYTES, dtype=np.int64)
-    valid = None if known is None else pa.py_buffer(np.packbits(known, bitorder="little"))
-    buffers = [valid, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(ids))]
-    column = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(ids), buffers)
-    # By way of a frame: of a single column polars would have pyarrow read all of its functions first.
-    return pl.DataFrame(pa.record_batch({"id": column}))["id"]
+    return column_of(row_id_bytes(tenant, sheet, sha256, row_nos), ID_BYTES)
 
 
 def _frame(tenant: str, sheet: str, sha256: str) -> bytes:

@@ -228,6 +228,14 @@ def test_leaves_one_by_one_give_the_same_tree() -> None:
     assert len(bulk.to_bytes()) == 8 + 32 * (300).bit_count()
 
 
+@pytest.mark.parametrize("size", [511, 512, 513, 514, 1023, 1500])
+def test_a_tree_of_many_leaves_is_that_of_the_definition(size: int) -> None:
+    """Where pairs are many they are hashed by columns, and the root and a path stay those of RFC 9162."""
+    leaves = [leaf_hash(number.to_bytes(4, "big")) for number in range(size)]
+    assert root(b"".join(leaves)) == defined_root(leaves)
+    assert inclusion_proof(b"".join(leaves), size - 1) == defined_path(size - 1, leaves)
+
+
 def test_a_damaged_state_is_refused() -> None:
     """A state that is cut, or whose size and peaks disagree, is no tree."""
     tree = Tree()

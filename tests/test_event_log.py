@@ -148,6 +148,12 @@ def test_a_row_that_stands_nowhere_is_never_left_out_in_silence(staging: Staging
     assert events_of(staging) == []
 
 
+def test_of_no_rows_no_events_are_made(staging: Staging) -> None:
+    """A stretch of a file in which every row was rejected has no accepted one, and takes no number."""
+    ready = log_in(staging).stamp.ready("row.accepted", frame_of(odd_rows(seed=7, count=3)).clear(), 1)
+    assert (ready.rows.height, ready.subtrees) == (0, [])
+
+
 TEXT = st.text(alphabet="01:,-é\N{GRINNING FACE}", max_size=4)
 ONE_EVENT = st.tuples(
     st.integers(1, 12),

@@ -9,40 +9,55 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
-from struct import Struct
 
 from stager.errors import IntegrityFailed
 
 HASH_BYTES = 32
 EMPTY_ROOT = sha256(b"").digest()
+BEFORE_LEAF, BEFORE_NODE = b"\0", b"\1"
+"""What stands before the data of a leaf, and before the hashes under a node, when they are hashed."""
+
 _SIZE_BYTES = 8
-_PAIR = Struct(f"{2 * HASH_BYTES}s")
+_PAIR_BYTES = 2 * HASH_BYTES
+_FEW_PAIRS = 256
+"""Pairs that hashlib has done before columns are made of them."""
 
 
 def leaf_hash(data: bytes) -> bytes:
     """The hash of a leaf's data."""
-    return sha256(b"\0" + data).digest()
-
-
-def leaf_column(data: Iterable[bytes]) -> list[bytes]:
-    """The hash of each leaf's data."""
-    return [sha256(b"\0" + each).digest() for each in data]
+    return sha256(BEFORE_LEAF + data).digest()
 
 
 def leaf_hashes(data: Iterable[bytes]) -> bytes:
-    """The hashes of the leaves' data, one after another."""
-    return b"".join(leaf_column(data))
+    """The hashes of the leaves' data, one after another; for long data, as for short see `sha256.digests`."""
+    return b"".join([leaf_hash(each) for each in data])
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
     """The hash of the node over two subtrees."""
-    return sha256(b"\1" + left + right).digest()
+    return sha256(BEFORE_NODE + left + right).digest()
 
 
 def paired(nodes: bytes) -> bytes:
     """The level above `nodes` (concatenated hashes), pair by pair; a last one without a pair is left out."""
-    whole = len(nodes) // _PAIR.size * _PAIR.size
-    return b"".join([sha256(b"\1" + pair).digest() for (pair,) in _PAIR.iter_unpack(nodes[:whole])])
+    whole = len(nodes) // _PAIR_BYTES * _PAIR_BYTES
+    if whole > _FEW_PAIRS * _PAIR_BYTES:
+        return _many_paired(nodes[:whole])
+    pairs = (nodes[at : at + _PAIR_BYTES] for at in range(0, whole, _PAIR_BYTES))
+    return b"".join([sha256(BEFORE_NODE + pair).digest() for pair in pairs])
+
+
+def _many_paired(nodes: bytes) -> bytes:
+    import numpy as np  # here: what seals a decision, or looks at a status, hashes a few and should not wait
+
+    from stager.binary import column_of
+    from stager.crypto.sha256 import digests
+
+    pairs = np.frombuffer(nodes, dtype=np.uint8).reshape(-1, _PAIR_BYTES)
+    messages = np.empty((len(pairs), len(BEFORE_NODE) + _PAIR_BYTES), dtype=np.uint8)
+    messages[:, 0] = BEFORE_NODE[0]
+    messages[:, 1:] = pairs
+    return digests(column_of(messages, messages.shape[1]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from stager.binary import column_of
 from stager.errors import IntegrityFailed
-from stager.row_ids import ID_BYTES, id_column, row_id_bytes
+from stager.row_ids import ID_BYTES, row_id_bytes
 from stager.sheets import PATIENTS
 from stager.tenant.profile import IdKind, Profile
 
@@ -56,7 +57,7 @@ class PeopleIds:
             ids[at] = row_id_bytes(self._tenant, PATIENTS.name, sha256, rows.gather(places).to_numpy())
         for place in persons.is_not_null().arg_true().to_list():
             ids[place] = np.frombuffer(UUID(persons[place]).bytes, dtype=np.uint8)
-        return id_column(ids, (sources.is_not_null() | persons.is_not_null()).to_numpy())
+        return column_of(ids, ID_BYTES, (sources.is_not_null() | persons.is_not_null()).to_numpy())
 
     def _kept(self, source_id: int, rows: pl.Series) -> npt.NDArray[np.int64]:
         if source_id not in self._drawn:

@@ -1,9 +1,8 @@
 -- Verifying: the log against its leaves, facts against the log, projections against a refold.
 
--- name: leaves_checked
--- A stretch of the log, and of each event whether its leaf is that of its columns.
-select seq, leaf, leaf is not distinct from event_leaf(
-    seq, event_head_text("at", actor, kind, version), sheet, source_id, row_no, finding_id, detail) as good
+-- name: events_in_order
+-- A stretch of the log: every column in the order in which the leaf holds them, then the leaf.
+select seq, "at", actor, kind, version, sheet, source_id, row_no, finding_id, detail, leaf
 from event where seq > $after and seq <= $upto order by seq;
 
 -- name: count_events

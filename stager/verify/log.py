@@ -9,17 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from stager.ahead import ahead
+from stager.ahead import ahead, made_ahead
+from stager.binary import column_of
 from stager.crypto import signing
 from stager.crypto.heads import Head
-from stager.crypto.merkle import Tree
+from stager.crypto.merkle import HASH_BYTES, Tree
 from stager.errors import Where
 from stager.event_log import Seal
-from stager.staging import Staging
+from stager.ready_events import leaves_of
+from stager.staging import ROW_GROUP, Staging
 from stager.verify.broken import broken
 
-STRETCH = 250_000
-"""Events that are held in memory at a time; DuckDB hashes the next ones while this process hashes these."""
+STRETCH = ROW_GROUP
+"""Events that are held in memory at a time, while the next ones are read and hashed."""
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -59,17 +61,23 @@ def verify_log(staging: Staging, public_key: bytes, head: Head | None, progress:
 
 
 def _stretches(staging: Staging, last: int) -> Iterator[tuple[int, np.ndarray, bytes]]:
+    """The log by stretches: the number before each, its events' numbers, the leaves that they give."""
+
     def read() -> Iterator[tuple[int, pl.DataFrame]]:
         for after in range(0, last, STRETCH):
-            yield after, staging.frame("leaves_checked", after=after, upto=after + STRETCH)
+            yield after, staging.frame("events_in_order", after=after, upto=after + STRETCH)
 
-    for after, frame in ahead(read(), 2):
-        bad = frame.filter(~pl.col("good"))
-        seqs = frame["seq"].to_numpy()
-        if bad.height:
-            _require_dense(seqs[seqs <= bad["seq"][0]], after, None)
-            raise broken(f"event {bad['seq'][0]} was altered: its columns do not give its leaf")
-        yield after, seqs, b"".join(frame["leaf"].to_list())
+    def hashed(given: tuple[int, pl.DataFrame]) -> tuple[int, pl.DataFrame, bytes]:
+        after, events = given
+        return after, events.select("seq", "leaf"), leaves_of(events.drop("leaf"))
+
+    for after, events, leaves in made_ahead(hashed, ahead(read(), 2)):
+        seqs = events["seq"].to_numpy()
+        altered = seqs[(column_of(leaves, HASH_BYTES) != events["leaf"]).to_numpy()]
+        if len(altered):
+            _require_dense(seqs[seqs <= altered[0]], after, None)
+            raise broken(f"event {altered[0]} was altered: its columns do not give its leaf")
+        yield after, seqs, leaves
 
 
 def _require_dense(seqs: np.ndarray, after: int, upto: int | None) -> None:
