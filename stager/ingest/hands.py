@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
 
 from stager.crypto.fingerprint import Fingerprinter
 from stager.errors import StagerError, without_values
-from stager.ingest.making import Made, Planned, made
+from stager.ingest.making import Counts, Made, Planned, made
 from stager.processes import processes
+from stager.slots import AVAILABLE, Slots, frame_of
 
 MUCH_BYTES = 16 << 20
 """Files of less are read sooner than another process starts."""
@@ -30,23 +31,27 @@ Blocks = Callable[[], Iterator[Made]]
 
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """Who makes blocks ready. threads: how many processors are left to DuckDB meanwhile; None
-    where no process works beside it."""
+    """Who makes blocks ready.
+
+    threads: how many processors are left to DuckDB meanwhile. slots: by which another process hands blocks
+    over. Both are None where no process works beside this one.
+    """
 
     pool: Executor
-    threads: int | None
+    threads: int | None = None
+    slots: Slots | None = None
 
 
 @contextmanager
 def hands(files: Iterable[Path]) -> Iterator[Hands]:
     """Hands for these files, on their way while the files are looked at."""
     processors = os.cpu_count() or 1
-    if sum(map(_size, files)) < MUCH_BYTES or processors < 2:
+    if sum(map(_size, files)) < MUCH_BYTES or processors < 2 or not AVAILABLE:
         with ThreadPoolExecutor(1, "stager-making") as pool:
-            yield Hands(pool, None)
+            yield Hands(pool)
     else:
-        with processes(1, _ready_to_start) as pool:
-            yield Hands(pool, processors - 1)
+        with Slots(AHEAD) as slots, processes(1, _take_slots, slots) as pool:
+            yield Hands(pool, processors - 1, slots)
 
 
 @contextmanager
@@ -55,16 +60,17 @@ def blocks_made(by: Hands, files: Sequence[Planned], fingerprinter: Fingerprinte
     place = next(_places)
     # What a mapping says of the cells is in the rules by now.
     bare = [replace(file, source=replace(file.source, mapping=None)) for file in files]
-    coming: deque[Future[Made | None]] = deque()
+    coming: deque[Future[Made | _Filled | None]] = deque()
+    turns = cycle(range(AHEAD))
 
     def blocks() -> Iterator[Made]:
         started.result()
         while True:
-            coming.extend(by.pool.submit(_block, place) for _ in range(AHEAD - len(coming)))
+            coming.extend(by.pool.submit(_block, place, next(turns)) for _ in range(AHEAD - len(coming)))
             block = coming.popleft().result()
             if block is None:
                 return
-            yield block
+            yield block if isinstance(block, Made) else block.taken(by.slots)
 
     try:
         started = by.pool.submit(_start, place, bare, fingerprinter)
@@ -89,20 +95,40 @@ def _size(file: Path) -> int:
         return 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Filled:
+    """A block whose frames stand in a slot."""
+
+    slot: int
+    lengths: list[int]
+    leaves: bytes
+    counts: Counts
+
+    def taken(self, slots: Slots | None) -> Made:
+        """The block; its slot may be filled again then."""
+        assert slots is not None  # for it was filled
+        rows, spans, issues, changes, kept = map(frame_of, slots.parts(self.slot, self.lengths))
+        return Made(rows, spans, issues, changes, kept, self.leaves, self.counts)
+
+
 _places = count()
 _makings: dict[int, Iterator[Made | None]] = {}  # in whichever process they run
+_slots: list[Slots] = []  # in a process that makes blocks ready
 
 
-def _ready_to_start() -> None:
-    """All that a process needs has been imported by now."""
+def _take_slots(slots: Slots) -> None:
+    _slots.append(slots)
 
 
 def _start(place: int, files: Sequence[Planned], fingerprinter: Fingerprinter) -> None:
     _makings[place] = made(files, fingerprinter)
 
 
-def _block(place: int) -> Made | None:
-    return without_values(lambda: next(_makings[place], None), "the files could not be made ready")
+def _block(place: int, slot: int) -> Made | _Filled | None:
+    block = without_values(lambda: next(_makings[place], None), "the files could not be made ready")
+    if block is None or not _slots:
+        return block
+    return _Filled(slot, _slots[0].fill(slot, block.frames), block.leaves, block.counts)
 
 
 def _end(place: int) -> None:

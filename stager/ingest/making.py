@@ -5,10 +5,8 @@ Pure, and the costly part of taking files in: `hands` has it done in a process o
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -92,21 +90,10 @@ class Made:
     leaves: bytes
     counts: Counts
 
-    def __reduce__(self) -> tuple[Callable[..., Made], tuple[Any, ...]]:
-        """For another process: Arrow's own form costs half of what pickling the frames does."""
-        frames = (self.rows, self.spans, self.issues, self.changes, self.kept)
-        return _unpacked, (tuple(map(_packed, frames)), self.leaves, self.counts)
-
-
-def _packed(frame: pl.DataFrame) -> bytes:
-    stream = io.BytesIO()
-    frame.write_ipc_stream(stream)
-    return stream.getvalue()
-
-
-def _unpacked(frames: tuple[bytes, ...], leaves: bytes, counts: Counts) -> Made:
-    rows, spans, issues, changes, kept = map(pl.read_ipc_stream, frames)
-    return Made(rows, spans, issues, changes, kept, leaves, counts)
+    @property
+    def frames(self) -> tuple[pl.DataFrame, ...]:
+        """What its tables take, in the order of the fields."""
+        return self.rows, self.spans, self.issues, self.changes, self.kept
 
 
 def made(files: Sequence[Planned], fingerprinter: Fingerprinter) -> Iterator[Made | None]:

@@ -1,7 +1,7 @@
 """Making a chunk ready to send: cells to values, values to columns, protected fields sealed, all encoded.
 
-The costly part of publishing, and pure: it runs in processes of its own, which are handed the keys
-when they start and never by their arguments.
+The costly part of publishing, and pure: `handing` has it done in processes of its own, which are handed the
+keys when they start and never by their arguments.
 """
 
 from __future__ import annotations
@@ -94,16 +94,3 @@ class Encoder:
         if placed != values.height:
             raise StagerError("a row goes to none of its sheet's tables", where=Where(sheet=part.sheet))
         return Encoded(part.chunk, tuple(tables), tuple(unfit))
-
-
-_encoders: list[Encoder] = []
-
-
-def start_worker(keyset: Keyset, tenant: str, profile: Profile) -> None:
-    """Make this process an encoding one, by handing it its keys."""
-    _encoders.append(Encoder(keyset, tenant, profile))
-
-
-def encode_in_worker(part: RowsToSend) -> Encoded:
-    """`Encoder.encode` in a process that `start_worker` has begun."""
-    return _encoders[0].encode(part)

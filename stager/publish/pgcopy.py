@@ -22,7 +22,7 @@ _LENGTH = struct.Struct(">i")
 def encode(batch: pa.RecordBatch) -> bytes:
     """The batch as one whole stream."""
     encoder = pgpq.ArrowToPostgresBinaryEncoder(batch.schema)
-    return encoder.write_header() + encoder.write_batch(batch) + encoder.finish()
+    return b"".join([encoder.write_header(), encoder.write_batch(batch), encoder.finish()])
 
 
 def tuple_starts(stream: bytes) -> list[int]:

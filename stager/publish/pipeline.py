@@ -11,10 +11,12 @@ from contextlib import ExitStack, contextmanager
 from queue import SimpleQueue
 from typing import Any
 
+from stager import slots
 from stager.crypto.keyset import Keyset
 from stager.errors import StagerError
 from stager.processes import processes
-from stager.publish.encoding import Encoded, Encoder, RowsToSend, encode_in_worker, start_worker
+from stager.publish.encoding import Encoded, Encoder, RowsToSend
+from stager.publish.handing import Handing, start_worker
 from stager.publish.reading import ReadChunk
 from stager.publish.sending import SENDERS, Destination, Sent, send
 from stager.tenant.postgres import Connection
@@ -23,6 +25,9 @@ from stager.tenant.schema import prove_tenant
 
 FEW_ROWS = 5_000
 """Up to so many rows are sealed sooner in this process than another one starts."""
+
+IN_FLIGHT = 2 * SENDERS
+"""Chunks that are under way at once: each sender has one, and one that is made ready meanwhile."""
 
 Encode = Callable[[RowsToSend], Future[Encoded]]
 Deliver = Callable[[ReadChunk, "Future[Encoded]"], Future[Sent]]
@@ -78,18 +83,21 @@ def encoding(
     is this one.
     """
     count = workers if workers is not None else (os.cpu_count() or 1)
-    if count <= 1 or rows <= FEW_ROWS:
+    if count <= 1 or rows <= FEW_ROWS or not slots.AVAILABLE:
         yield _inline(Encoder(keyset, tenant, profile).encode)
         return
-    with processes(count, start_worker, keyset, tenant, profile) as pool:
-        yield lambda part: pool.submit(encode_in_worker, part)
+    with (
+        slots.Slots(IN_FLIGHT) as places,
+        processes(count, start_worker, places, keyset, tenant, profile) as pool,
+    ):
+        yield Handing(pool, places).encode
 
 
 @contextmanager
 def pipeline(encode: Encode, to: Destination, connect: Callable[[], Connection]) -> Iterator[Pipeline]:
     """A pipeline with its senders' threads and connections, all ended with it."""
     with ExitStack() as stack:
-        yield Pipeline(encode, _sending(stack, to, connect), 2 * SENDERS)
+        yield Pipeline(encode, _sending(stack, to, connect), IN_FLIGHT)
 
 
 def rehearsal(encode: Encode, to: Destination, connection: Connection) -> Pipeline:

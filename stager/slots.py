@@ -1,0 +1,104 @@
+"""Memory that this process and those it begins have in common, for large things on their way between them.
+
+Through a pipe a frame is pickled, cut into pieces of 64 KiB and put together again: five times the work of
+writing it down once and reading it, most of it under Python's one lock. A slot is a file that is memory alone
+and has no name, so nothing of it is left when the processes end, however they end.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from multiprocessing.reduction import DupFd
+from typing import Any, Self
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.ipc
+
+AVAILABLE = hasattr(os, "memfd_create")
+"""Whether this system has such files; where it has not, one process does all of the work."""
+
+Part = pl.DataFrame | bytes
+
+
+class Slots:
+    """Numbered slots. One side at a time uses a slot; who does what when, the two sides settle."""
+
+    def __init__(self, count: int) -> None:
+        self._files = [os.memfd_create("stager") for _ in range(count)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __reduce__(self) -> tuple[Callable[..., Slots], tuple[Any, ...]]:
+        """For a process that is being begun, which inherits the files."""
+        return _inherited, ([DupFd(file) for file in self._files],)
+
+    def fill(self, slot: int, parts: Iterable[Part]) -> list[int]:
+        """Write parts into a slot, over what was there; how many bytes each has."""
+        file = self._files[slot]
+        os.lseek(file, 0, os.SEEK_SET)
+        ends = [0]
+        with os.fdopen(file, "wb", buffering=0, closefd=False) as out:
+            for part in parts:
+                if isinstance(part, pl.DataFrame):
+                    part.write_ipc_stream(out)
+                else:
+                    _write(file, part)
+                ends.append(out.tell())
+            out.truncate()
+        return [end - start for start, end in pairwise(ends)]
+
+    def parts(self, slot: int, lengths: Sequence[int]) -> list[bytes]:
+        """The bytes of a slot's parts, which are this process's own then."""
+        found, at = [], 0
+        for length in lengths:
+            found.append(_read(self._files[slot], length, at))
+            at += length
+        return found
+
+    def close(self) -> None:
+        """Let go of the memory."""
+        for file in self._files:
+            os.close(file)
+        self._files.clear()
+
+
+def frame_of(part: bytes) -> pl.DataFrame:
+    """The frame that was written as this part."""
+    frame = pl.from_arrow(pyarrow.ipc.open_stream(pa.py_buffer(part)).read_all())
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def _inherited(files: Sequence[Any]) -> Slots:
+    slots = Slots(0)
+    slots._files = [file.detach() for file in files]
+    return slots
+
+
+def _write(file: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(file, left) :]
+
+
+def _read(file: int, length: int, at: int) -> bytes:
+    data = os.pread(file, length, at)
+    if len(data) == length:
+        return data
+    pieces = [data]  # the kernel gives two gibibytes at a time at most
+    while (have := sum(map(len, pieces))) < length:
+        piece = os.pread(file, length - have, at + have)
+        if not piece:
+            raise EOFError("a slot holds less than was written into it")
+        pieces.append(piece)
+    return b"".join(pieces)
