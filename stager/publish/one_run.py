@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from stager.approvals import Plan
 from stager.errors import IntegrityFailed, TenantUnavailable
@@ -125,14 +126,16 @@ class Replay:
     def _send(
         self, to: Destination, pipe: Pipeline, pending: Sequence[Chunk], refused: set[tuple[int, int]]
     ) -> None:
-        """Sheet after sheet: a row's persons are in before it goes."""
+        """Persons first, so that they are in before any row of theirs goes; then sheet after sheet."""
         reader = self._reader(to)
         counted = _Counted(self.progress, sum(chunk.count for chunk in pending))
-        for sheet in SHEETS:
-            chunks = [chunk for chunk in pending if chunk.sheet == sheet.name]
-            if chunks:
-                pipe.run(self._still_held(reader.chunks(sheet, chunks, refused)), counted.add)
-                refused = refused | _people_refused(pipe.sent.values())
+        for sheets in ((PATIENTS,), [sheet for sheet in SHEETS if sheet is not PATIENTS]):
+            read = [
+                reader.chunks(sheet, [chunk for chunk in pending if chunk.sheet == sheet.name], refused)
+                for sheet in sheets
+            ]
+            pipe.run(self._still_held(chain.from_iterable(read)), counted.add)
+            refused = refused | _people_refused(pipe.sent.values())
 
     def _reader(self, to: Destination) -> ChunkReader:
         own = OwnIds(to.tenant, self.profile, to.sha256, self.control)
