@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from cli_calls import Stager, caller, own_place
+from spine import run_python
 
 import stager as package
 from stager.cli import help_pages
@@ -227,6 +228,28 @@ sys.exit(main(["status"]))
             process.kill()
     assert process.returncode == 130
     assert said.startswith("stager: stopped")
+
+
+def test_ctrl_c_amid_an_import_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What swallows whatever an import raises, as DuckDB does, does not swallow it: it comes once more."""
+    own_place(monkeypatch, tmp_path)
+    program = """
+import signal, sys, time
+from stager.cli import main
+from stager.session import Session
+amid = compile("signal.raise_signal(signal.SIGINT)", "<frozen importlib._bootstrap>", "exec")
+def status(self, at=None):
+    try:
+        exec(amid)
+    except BaseException:
+        print("swallowed", file=sys.stderr)
+    time.sleep(30)
+Session.status = status
+sys.exit(main(["status"]))
+"""
+    called = run_python(program)
+    assert (called.returncode, called.stdout) == (130, "")
+    assert called.stderr.startswith("stager: stopped")
 
 
 def test_a_terminal_that_is_not_unicode_gets_ascii(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,28 @@ sys.exit(code)
 """
 
 
+LOOKED_FOR = """
+import sys
+from stager.cli import main
+code = main(sys.argv[1:])
+
+class Asked:
+    def find_spec(self, name, path=None, target=None):
+        print("looked for:", name)
+
+import duckdb
+from stager.staging.file import _Lent
+import polars
+sys.meta_path.insert(0, Asked())
+with duckdb.connect() as connection:
+    for value in (1, "text", b"bytes", ["a", "list"]):
+        connection.execute("select $value", {"value": value}).fetchall()
+    connection.register("lent", _Lent(polars.DataFrame({"number": [1]})))
+    assert connection.execute("select number from lent").fetchall() == [(1,)]
+sys.exit(code)
+"""
+
+
 @pytest.fixture
 def place(staged: Path, tmp_path: Path) -> Place:
     """A practice, staged and reconciled, of one's own."""
@@ -51,6 +73,14 @@ def test_help_opens_nothing(place: Place) -> None:
 def test_what_is_looked_for_is_found(place: Place) -> None:
     """The libraries would be seen if they were read: to show rows' columns they are."""
     assert {"polars", "pyarrow", "numpy"} <= set(_loaded(place, STAGES, "history", "patients", "1"))
+
+
+def test_duckdb_looks_for_no_library_that_it_is_handed_nothing_of(place: Place) -> None:
+    """It did for each parameter, which took longer than the statement."""
+    called = run_python(LOOKED_FOR, "--version", **place.whole_environ)
+    assert called.returncode == 0, called.stderr
+    looked_for = set(called.stdout.split()) & {"pandas", "pyarrow.dataset"}
+    assert not looked_for
 
 
 @pytest.mark.parametrize("package", [session, decisions])

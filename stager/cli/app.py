@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
-from types import FrameType
-from typing import Annotated
+from types import FrameType, ModuleType
+from typing import Annotated, cast
 
 import typer
 from typer.main import get_command
@@ -37,6 +37,8 @@ from stager.cli.outcome import exit_code, interrupted
 from stager.cli.screen import Screen
 
 PROGRAM = "stager"
+_SOON = 0.02
+"""Seconds after which a Ctrl-C that came amid an import is looked at again."""
 _COMPLETION = "_STAGER_COMPLETE"
 
 app = typer.Typer(
@@ -109,6 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one call of the command line; its exit code. arguments: those of the process by default."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     _let_streams_escape()
+    _spare_duckdb_looking()
     command = get_command(app)
     if _COMPLETION in os.environ:
         command.main(args=given, prog_name=PROGRAM, complete_var=_COMPLETION)
@@ -129,8 +132,12 @@ def _watching_for_interrupts() -> Iterator[threading.Event]:
     """An event that tells, inside, whether a person pressed Ctrl-C."""
     stopped = threading.Event()
 
-    def stop(_signal: int, _frame: FrameType | None) -> None:
+    def stop(_signal: int, frame: FrameType | None) -> None:
         stopped.set()
+        if frame and frame.f_code.co_filename.startswith("<frozen importlib"):
+            # An import that DuckDB tries would swallow it, another one might stay half done.
+            threading.Timer(_SOON, signal.raise_signal, [signal.SIGINT]).start()
+            return
         raise KeyboardInterrupt
 
     ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
@@ -142,6 +149,15 @@ def _watching_for_interrupts() -> Iterator[threading.Event]:
         yield stopped
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _spare_duckdb_looking() -> None:
+    """Modules that DuckDB looks for at each parameter, and each frame, are not there for this program.
+
+    It is handed nothing that is of them, and to look for one takes longer than a small statement.
+    """
+    for module in ("pandas", "pyarrow.dataset"):
+        sys.modules.setdefault(module, cast(ModuleType, None))
 
 
 def _let_streams_escape() -> None:

@@ -1,5 +1,5 @@
 """Reconcile: link every row to its person by rule, and raise what no rule may decide as findings."""
 
-from stager.reconcile.run import Outcome, reconcile
+from stager.reconcile.run import Outcome, look, reconcile, tell
 
-__all__ = ["Outcome", "reconcile"]
+__all__ = ["Outcome", "look", "reconcile", "tell"]

@@ -18,17 +18,19 @@ KEYS = ("legacy_id", "nhs_number", "email", "first_name", "last_name", "date_of_
 """The columns that people are found and compared by."""
 
 
-def gather_people(staging: Staging, index: BlindIndex | None, references: pl.DataFrame) -> None:
+def gather_people(
+    staging: Staging, index: BlindIndex | None, references: pl.DataFrame, fresh: pl.DataFrame | None
+) -> None:
     """Fill the temporary tables `person`, `person_key` and `person_number`.
 
     index: the tenant's blind index, None where no tenant was read. references: frame with `digits`.
+    fresh: the tenant's own people, where those that are kept are old.
     """
+    own = staging.frame("tenant_people") if fresh is None else fresh
     staged = _staged_people(staging)
     known = _known_indexes(index, [staged["nhs_number"], references["digits"]])
     staging.run("find_successors")
-    with staging.lent(
-        staged_person=staged, tenants_person=_tenants_people(staging, known), wanted=references
-    ):
+    with staging.lent(staged_person=staged, tenants_person=_tenants_people(own, known), wanted=references):
         staging.run("gather_people")
         staging.run("gather_numbers")
     staging.run("gather_keys")
@@ -39,13 +41,13 @@ def _staged_people(staging: Staging) -> pl.DataFrame:
     return pl.concat(parts) if parts else _keys_of(_NOBODY)
 
 
-def _tenants_people(staging: Staging, known: pl.DataFrame) -> pl.DataFrame:
+def _tenants_people(own: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """The tenant's own people with their keys read as the staged ones' are.
 
     Whose index nobody's digits give has a number all the same, and another one: `number` says so.
     """
     index = pl.col("nhs_index")
-    people = staging.frame("tenant_people").with_columns(nhs_index=pl.when(index.bin.size() > 0).then(index))
+    people = own.with_columns(nhs_index=pl.when(index.bin.size() > 0).then(index))
     return people.join(known, on="nhs_index", how="left").select(
         "target_id",
         "role",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import polars as pl
+
 from stager.event_log import EventLog
 from stager.reconcile.people import BlindIndex, gather_people
 from stager.reconcile.references import (
@@ -14,7 +16,7 @@ from stager.reconcile.references import (
     judge_references,
     link_rows,
 )
-from stager.reconcile.scope import Scope, find_scope
+from stager.reconcile.scope import find_scope
 from stager.reconcile.wanted import want_of_links, want_repeats
 from stager.staging import Staging
 
@@ -35,45 +37,41 @@ class Outcome:
 NOTHING = Outcome(0, 0, 0, 0, 0)
 
 
-def reconcile(
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was looked at and left in temporary tables to be told. linking: whether there are links in it."""
+
+    rows: int
+    linking: bool
+
+
+def look(
     staging: Staging,
-    log: EventLog,
     *,
     digester: Digester,
     index: BlindIndex | None = None,
-    tenant: str | None = None,
+    fresh: pl.DataFrame | None = None,
     whole: bool = False,
     progress: Progress = lambda _: None,
-) -> Outcome:
-    """Link and check every row that what happened since the last time may change, inside a transaction.
+) -> Seen | None:
+    """Link and check every row that what happened since the last time may change; None where there is none.
 
-    Rules are those of SHEETS ("Linking"). A person's decision stands: no event of this function
-    contradicts one. whole: look at every row, which must come to the same.
+    Rules are those of SHEETS ("Linking"). Nothing is written. Of what a transaction has made itself DuckDB
+    knows no counts and joins it slowly: best done before one is begun.
+
+    fresh: the tenant's own people as just read, where they are not those that are kept: every row is looked
+    at then. whole: look at every row all the same, which must come to the same.
     """
-    scope = find_scope(staging, whole=whole)
-    outcome = _look(staging, log, scope, digester, index, progress) if scope.sheets else NOTHING
-    log.append(
-        "reconcile.finished", {"sources": staging.one("count_rows_of", {"table": "source"}), "tenant": tenant}
-    )
-    return outcome
-
-
-def _look(
-    staging: Staging,
-    log: EventLog,
-    scope: Scope,
-    digester: Digester,
-    index: BlindIndex | None,
-    progress: Progress,
-) -> Outcome:
-    """Append what the rows in scope are linked to and asked now, other than is known."""
+    scope = find_scope(staging, whole=whole or fresh is not None)
+    if not scope.sheets:
+        return None
     progress("gathering references")
     staging.run("start_wanted_findings")
     linking = gather_references(staging, scope.among("cells")) > 0 or scope.people
     if linking:
         references = distinct_references(staging, digester)
         progress("finding persons")
-        gather_people(staging, index, references)
+        gather_people(staging, index, references, fresh)
         judge_references(staging, references)
         progress("linking rows")
         link_rows(staging, scope.among("row_state"))
@@ -82,10 +80,36 @@ def _look(
     want_repeats(staging, scope)
     staging.run("new_findings", last=staging.one("last_finding"))
     staging.run("gone_findings")
-    return Outcome(
-        rows=staging.one("count_rows_of", {"table": "scope"}),
-        withdrawn=log.append_rows("link.withdrawn", "lost_link") if linking else 0,
-        linked=log.append_rows("link.resolved", "new_link") if linking else 0,
-        closed=log.append_rows("finding.closed", "gone_finding"),
-        raised=log.append_rows("finding.raised", "new_finding"),
-    )
+    return Seen(staging.one("count_rows_of", {"table": "scope"}), linking)
+
+
+def tell(staging: Staging, log: EventLog, seen: Seen | None, tenant: str | None) -> Outcome:
+    """What was seen as events, other than is known already, inside a transaction.
+
+    A person's decision stands: no event of this function contradicts one.
+    """
+    outcome = NOTHING
+    if seen is not None:
+        outcome = Outcome(
+            rows=seen.rows,
+            withdrawn=log.append_rows("link.withdrawn", "lost_link") if seen.linking else 0,
+            linked=log.append_rows("link.resolved", "new_link") if seen.linking else 0,
+            closed=log.append_rows("finding.closed", "gone_finding"),
+            raised=log.append_rows("finding.raised", "new_finding"),
+        )
+    sources = staging.one("count_rows_of", {"table": "source"})
+    log.append("reconcile.finished", {"sources": sources, "tenant": tenant})
+    return outcome
+
+
+def reconcile(
+    staging: Staging,
+    log: EventLog,
+    *,
+    digester: Digester,
+    index: BlindIndex | None = None,
+    tenant: str | None = None,
+    whole: bool = False,
+) -> Outcome:
+    """Look and tell within one transaction, in which what is looked at may have happened."""
+    return tell(staging, log, look(staging, digester=digester, index=index, whole=whole), tenant)

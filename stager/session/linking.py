@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -25,26 +26,64 @@ from stager.wording import counted
 if TYPE_CHECKING:
     from stager.reconcile import Outcome
 
+BlindIndexer = Callable[[Sequence[str]], list[bytes]]
 
-def link(
-    workspace: Workspace, doors: Doors, log: EventLog, slug: str | None, progress: Progress, *, look: bool
-) -> Outcome:
-    """Reconcile inside a command; `look` reads the tenant's own people anew first."""
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """The tenant's own people as read now. digest: keyed, in hex, over all of them."""
+
+    people: pl.DataFrame
+    digest: str
+
+
+def link(workspace: Workspace, doors: Doors, log: EventLog) -> Outcome:
+    """Link and check anew what a person's decision changed, inside its command."""
     from stager.reconcile import reconcile  # here: publishing needs this module and not that stage
 
-    index = None
-    if slug and look:
-        _take_snapshot(workspace, doors, log, slug)
-    if slug and standing_snapshot(workspace.staging):
-        index = indexer(doors, slug)
+    slug = workspace.tenant_slug(None)
     return reconcile(
         workspace.staging,
         log,
         digester=workspace.fingerprinter.column,
-        index=index,
+        index=_indexer(workspace, doors, slug),
         tenant=slug,
+    )
+
+
+def link_all(
+    workspace: Workspace, doors: Doors, actor: str, tenant: str | None, progress: Progress, *, anew: bool
+) -> Outcome:
+    """Link and check what happened since the last time as a command of its own, bound to the tenant if named.
+
+    anew: read the tenant's own people first.
+    """
+    from stager.reconcile import look, tell
+
+    workspace.require_bound(tenant)
+    slug = workspace.tenant_slug(tenant)
+    fresh = _read_people(workspace, doors, slug) if slug and anew else None
+    seen = look(
+        workspace.staging,
+        digester=workspace.fingerprinter.column,
+        index=_indexer(workspace, doors, slug, fresh),
+        fresh=fresh.people if fresh else None,
         progress=lambda what: progress(what, 0, None),
     )
+    progress("writing what was found", 0, None)
+    with workspace.writing(actor) as log:
+        workspace.bind(log, tenant)
+        if fresh:
+            _keep_people(workspace.staging, log, fresh)
+        return tell(workspace.staging, log, seen, slug)
+
+
+def _indexer(
+    workspace: Workspace, doors: Doors, slug: str | None, fresh: _Snapshot | None = None
+) -> BlindIndexer | None:
+    if slug and (fresh or standing_snapshot(workspace.staging)):
+        return indexer(doors, slug)
+    return None
 
 
 def can_look(doors: Doors, slug: str | None, warn: Callable[[str], None]) -> bool:
@@ -79,7 +118,7 @@ def require_compared(workspace: Workspace, doors: Doors, slug: str) -> None:
         )
 
 
-def indexer(doors: Doors, slug: str) -> Callable[[Sequence[str]], list[bytes]]:
+def indexer(doors: Doors, slug: str) -> BlindIndexer:
     """Ten-digit NHS numbers → their blind indexes in the tenant's database; nothing where it keeps none."""
     table = doors.profile(slug).people
     column = table.column_of(field="nhs_number")
@@ -94,7 +133,8 @@ def standing_snapshot(staging: Staging) -> bool:
     return bool(staging.one("has_snapshot"))
 
 
-def _take_snapshot(workspace: Workspace, doors: Doors, log: EventLog, slug: str) -> None:
+def _read_people(workspace: Workspace, doors: Doors, slug: str) -> _Snapshot | None:
+    """The tenant's own people, None where they are those that are kept already."""
     profile, staging = doors.profile(slug), workspace.staging
     with doors.connected(slug) as connection:
         prove_tenant(connection, slug)
@@ -105,12 +145,14 @@ def _take_snapshot(workspace: Workspace, doors: Doors, log: EventLog, slug: str)
     )
     digest = workspace.fingerprinter.one(people.lines(own)).hex()
     known = staging.rows("last_snapshot")
-    if known and known[0][0] == digest:
-        return
-    with staging.lent(snapshot=own):
+    return None if known and known[0][0] == digest else _Snapshot(own, digest)
+
+
+def _keep_people(staging: Staging, log: EventLog, fresh: _Snapshot) -> None:
+    with staging.lent(snapshot=fresh.people):
         staging.run("forget_snapshot")
         staging.run("keep_snapshot")
-    log.append("tenant.snapshotted", {"people": own.height, "digest": digest})
+    log.append("tenant.snapshotted", {"people": fresh.people.height, "digest": fresh.digest})
 
 
 def _our_people(staging: Staging, connection: Connection, profile: Profile, slug: str) -> set[str]:

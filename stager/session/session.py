@@ -123,11 +123,9 @@ class Session(Reviewing):
         workspace = self._to_write()
         from stager.session import linking
 
-        with workspace.writing(actor) as log:
-            workspace.bind(log, tenant)
-            slug = workspace.tenant_slug(tenant)
-            look = tenant is not None or linking.can_look(self.doors, slug, self.settings.warn)
-            return linking.link(workspace, self.doors, log, slug, progress, look=look)
+        bound = workspace.tenant_slug(None)
+        anew = tenant is not None or linking.can_look(self.doors, bound, self.settings.warn)
+        return linking.link_all(workspace, self.doors, actor, tenant, progress, anew=anew)
 
     def status(self, *, at: int | None = None) -> Status:
         """The migration at a glance, now or as it stood after event `at`."""
@@ -180,7 +178,7 @@ class Session(Reviewing):
                 digest=workspace.fingerprinter.one,
                 index=self._index(workspace),
             )
-            linking.link(workspace, self.doors, log, workspace.tenant_slug(None), silent, look=False)
+            linking.link(workspace, self.doors, log)
         return seq
 
     def decide_rows(self, rows: Sequence[tuple[str, str]], choice: Choice, *, actor: str) -> int:
@@ -192,7 +190,7 @@ class Session(Reviewing):
         named = [(sheet, *reading.find_row(workspace.staging, sheet, row)) for sheet, row in rows]
         with workspace.writing(actor) as log:
             seq = decisions.decide_rows(workspace.staging, log, named, choice)
-            linking.link(workspace, self.doors, log, workspace.tenant_slug(None), silent, look=False)
+            linking.link(workspace, self.doors, log)
         return seq
 
     def undo(self, seq: int, *, actor: str, reason: str | None = None) -> int:
@@ -203,7 +201,7 @@ class Session(Reviewing):
         workspace = self._to_write()
         with workspace.writing(actor) as log:
             done = decisions.undo(workspace.staging, log, seq, reason=reason)
-            linking.link(workspace, self.doors, log, workspace.tenant_slug(None), silent, look=False)
+            linking.link(workspace, self.doors, log)
         return done
 
     def approve(self, *, actor: str, sheet: str | None = None, reason: str | None = None) -> Approval:

@@ -136,16 +136,19 @@ class Workspace:
 
     def bind(self, log: EventLog, slug: str | None) -> None:
         """Bind the migration to a tenant the first time one is named; refuse another one later."""
+        self.require_bound(slug)
+        if slug is not None and standing(self.staging, "tenant") is None:
+            log.append("migration.bound", {"tenant": slug})
+            fold(self.staging)
+
+    def require_bound(self, slug: str | None) -> None:
+        """UsageError where a tenant is named and the migration is bound to another one."""
         bound = standing(self.staging, "tenant")
-        if slug is None or slug == bound:
-            return
-        if bound is not None:
+        if None not in (slug, bound) and slug != bound:
             raise UsageError(
                 f"this staging file is bound to tenant {bound}, not {slug}",
                 hint="one staging file is one migration for one tenant: name another with --staging",
             )
-        log.append("migration.bound", {"tenant": slug})
-        fold(self.staging)
 
     def tenant_slug(self, named: str | None) -> str | None:
         """The tenant named, else the one that the file is bound to."""
