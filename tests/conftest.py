@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from stager.cli.imports import refuse_needless
 from stager.tenant import embedded
 
 pytest_plugins = [
@@ -23,9 +23,8 @@ pytest_plugins = [
 # Nor the person's keyring, where one is installed.
 os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
 
-# DuckDB looks for pandas at every statement that has parameters. It is not installed with stager, and under
-# pytest each miss costs more than many a statement.
-sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
+# As in the program itself; under pytest each miss costs more than many a statement.
+refuse_needless()
 
 # A busy machine is no fault of the code's.
 settings.register_profile("stager", deadline=None)

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
-from types import FrameType, ModuleType
-from typing import Annotated, cast
+from types import FrameType
+from typing import Annotated
 
 import typer
 from typer.main import get_command
@@ -31,6 +31,7 @@ from stager.cli import (
     verify,
 )
 from stager.cli.hoisting import hoist
+from stager.cli.imports import amid_import, refuse_needless
 from stager.cli.invocation import Invocation, actor_or_user
 from stager.cli.options import examples
 from stager.cli.outcome import exit_code, interrupted
@@ -111,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one call of the command line; its exit code. arguments: those of the process by default."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     _let_streams_escape()
-    _spare_duckdb_looking()
+    refuse_needless()
     command = get_command(app)
     if _COMPLETION in os.environ:
         command.main(args=given, prog_name=PROGRAM, complete_var=_COMPLETION)
@@ -134,8 +135,7 @@ def _watching_for_interrupts() -> Iterator[threading.Event]:
 
     def stop(_signal: int, frame: FrameType | None) -> None:
         stopped.set()
-        if frame and frame.f_code.co_filename.startswith("<frozen importlib"):
-            # An import that DuckDB tries would swallow it, another one might stay half done.
+        if amid_import(frame, main.__code__):
             threading.Timer(_SOON, signal.raise_signal, [signal.SIGINT]).start()
             return
         raise KeyboardInterrupt
@@ -149,15 +149,6 @@ def _watching_for_interrupts() -> Iterator[threading.Event]:
         yield stopped
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _spare_duckdb_looking() -> None:
-    """Modules that DuckDB looks for at each parameter, and each frame, are not there for this program.
-
-    It is handed nothing that is of them, and to look for one takes longer than a small statement.
-    """
-    for module in ("pandas", "pyarrow.dataset"):
-        sys.modules.setdefault(module, cast(ModuleType, None))
 
 
 def _let_streams_escape() -> None:
