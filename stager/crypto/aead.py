@@ -45,13 +45,11 @@ class Aead:
         ValueError where there are not as many tails as plaintexts.
         """
         encrypt = self._cipher.encrypt
-        nonces = urandom(NONCE_BYTES * len(plaintexts))
-        at = range(0, len(nonces), NONCE_BYTES)
+        drawn = urandom(NONCE_BYTES * len(plaintexts))
+        nonces = [drawn[at : at + NONCE_BYTES] for at in range(0, len(drawn), NONCE_BYTES)]
         return [
-            None
-            if plaintext is None
-            else head + (nonce := nonces[i : i + NONCE_BYTES]) + encrypt(nonce, plaintext, bound + tail)
-            for i, plaintext, tail in zip(at, plaintexts, tails, strict=True)
+            None if plaintext is None else head + nonce + encrypt(nonce, plaintext, bound + tail)
+            for nonce, plaintext, tail in zip(nonces, plaintexts, tails, strict=True)
         ]
 
     def open(self, sealed: bytes, associated_data: bytes) -> bytes:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import polars as pl
 import pyarrow as pa
 
-from stager.crypto.fingerprint import Fingerprinter
+from stager.binary import column_of
+from stager.crypto.fingerprint import FINGERPRINT_BYTES, Fingerprinter
 from stager.crypto.merkle import leaf_hashes
 from stager.ingest.reader import Block, Source
 from stager.ingest.round_trip import is_round_trip, own_extra, restored
@@ -194,7 +195,7 @@ def fingerprints(sheet: Sheet, cells: pl.DataFrame, fingerprinter: Fingerprinter
     texts.append(own_extra(pl.col("extra")).fill_null(""))
     parts = [piece for text in texts for piece in (text.str.len_bytes().cast(pl.String), pl.lit(":"), text)]
     records = cells.select(record=pl.concat_str(parts).cast(pl.Binary))["record"]
-    return pl.Series(fingerprinter.column(records.to_list()), dtype=pl.Binary)
+    return column_of(fingerprinter.concatenated(records.to_list()), FINGERPRINT_BYTES)
 
 
 def _with_subjects(read: _Read, fingerprinter: Fingerprinter) -> pl.DataFrame:

@@ -66,17 +66,14 @@ class ChunkReader:
     def _slice(self, sheet: Sheet, chunk: Chunk, fields: Sequence[str]) -> Slice:
         """The chunk's rows with their links; between its first and last some may be of other chunks."""
         row_nos = chunk.row_nos()
-        rows = self._staging.frame(
-            "rows_to_send",
-            {"table": sheet.table, "fields": sql.identifiers(fields, of="cells")},
-            source_id=chunk.source_id,
-            first=row_nos[0],
-            last=row_nos[-1],
-        )
-        if rows.height > row_nos.len():
-            rows = rows.filter(pl.col("row_no").is_in(row_nos.implode()))
-        if not rows["row_no"].equals(row_nos):
+        among = {"source_id": chunk.source_id, "first": row_nos[0], "last": row_nos[-1]}
+        places = {"table": sheet.table, "fields": sql.identifiers(fields, of="cells")}
+        cells = self._staging.frame("cells_to_send", places, **among)
+        links = self._staging.frame("links_to_send", **among)
+        cells, links = (_in_order(rows, row_nos) for rows in (cells, links))
+        if not cells["row_no"].equals(row_nos) or not links["row_no"].equals(row_nos):
             raise _incomplete(sheet)
+        rows = cells.hstack(links.drop("row_no"))
         return Slice(sheet, chunk.source_id, rules_of(self._staging, chunk.source_id), rows)
 
     def _read(self, chunk: Chunk, part: Slice, rows: pl.DataFrame, refused: Collection[Place]) -> ReadChunk:
@@ -92,6 +89,13 @@ class ChunkReader:
         return ReadChunk(
             chunk, RowsToSend(chunk.chunk, chunk.sheet, part.rules.to_json(), rows), left_out, present
         )
+
+
+def _in_order(rows: pl.DataFrame, row_nos: pl.Series) -> pl.DataFrame:
+    """Those of the rows that have these numbers, in their order."""
+    if rows.height > row_nos.len():
+        rows = rows.filter(pl.col("row_no").is_in(row_nos.implode()))
+    return rows.sort("row_no")
 
 
 def _leave_out(rows: pl.DataFrame, refused: Collection[Place]) -> tuple[pl.DataFrame, tuple[Refusal, ...]]:

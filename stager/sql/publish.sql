@@ -45,22 +45,24 @@ from person
 anti join plan on plan.source_id = person.source_id and plan.row_no = person.row_no
 where person.source_id is not null or person is not null;
 
--- name: rows_to_send
--- A source's planned rows from $first to $last: cells as they came, and links. A username is one person's: where
--- a person let two share an email, the later one goes by the legacy ID.
-select cells.source_id, cells.row_no, {fields},
-    plan.patient_source, plan.patient_row, plan.patient_person,
+-- name: cells_to_send
+-- A source's records from $first to $last as they came. They are laid beside their links by the reader: joined
+-- here, their texts would be carried through the join.
+select source_id, row_no, {fields} from {table} as cells
+where source_id = $source_id and row_no between $first and $last;
+
+-- name: links_to_send
+-- The planned rows among them, and their links. A username is one person's: where a person let two share an
+-- email, the later one goes by the legacy ID.
+select plan.row_no, plan.patient_source, plan.patient_row, plan.patient_person,
     plan.practitioner_source, plan.practitioner_row, plan.practitioner_person,
     sharing.row_no is not null as shares_email
-from {table} as cells
-join plan on plan.source_id = cells.source_id and plan.row_no = cells.row_no
+from plan
 left join (
     select distinct source_id, row_no from decision
     where code = 'patient.email_shared' and decision in ('accept', 'keep_both') and undone_seq is null
-) as sharing on sharing.source_id = cells.source_id and sharing.row_no = cells.row_no
-where cells.source_id = $source_id and cells.row_no between $first and $last
-    and plan.source_id = $source_id and plan.row_no between $first and $last
-order by cells.row_no;
+) as sharing on sharing.source_id = plan.source_id and sharing.row_no = plan.row_no
+where plan.source_id = $source_id and plan.row_no between $first and $last;
 
 -- name: keep_target_rows
 insert into target_row

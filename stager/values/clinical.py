@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from stager.sheets import Column
@@ -73,28 +75,25 @@ def read_quantity(cells: pl.LazyFrame, column: Column, rules: Rules) -> pl.LazyF
 
 def _sound(codes: pl.Series) -> pl.Series:
     """Whether each is a SNOMED CT identifier by its form and its check digit; NULL is not."""
-    numbers = codes.filter(codes.str.contains(_SNOMED)).unique().cast(pl.Int64)
-    checked = pl.DataFrame({"number": numbers}).with_columns(_product=pl.lit(0, pl.UInt32))
+    distinct = codes.filter(codes.str.contains(_SNOMED)).unique()
+    numbers = distinct.cast(pl.Int64).to_numpy()
+    products = np.zeros(len(numbers), dtype=np.int64)
     for place in range(_SNOMED_LONGEST):
-        digit = pl.col("number") // 10**place % 10
-        present = pl.when(pl.col("number") >= 10**place).then(digit).otherwise(_ABSENT).cast(pl.UInt32)
-        step = pl.lit(_step(place % 8)).gather(pl.col("_product") * 11 + present)
-        checked = checked.with_columns(_product=step)
-    sound = checked.filter(pl.col("_product") == 0)["number"]
-    return codes.is_in(sound.cast(pl.String).implode()).fill_null(value=False)
+        digits = np.where(numbers >= 10**place, numbers // 10**place % 10, _ABSENT)
+        products = _step(place % 8)[products, digits]
+    sound = distinct.filter(pl.Series(products == 0))
+    return codes.is_in(sound.implode()).fill_null(value=False)
 
 
 @cache
-def _step(place: int) -> pl.Series:
-    """A table: product * 11 + digit → the product with that digit at that place (modulo 8) taken in."""
+def _step(place: int) -> npt.NDArray[np.int64]:
+    """A table: [product, digit] → the product with that digit at that place (modulo 8) taken in."""
     permuted = list(range(10))
     for _ in range(place):
         permuted = [_PERMUTED[digit] for digit in permuted]
-    return pl.Series(
+    return np.array(
         [
-            product if digit == _ABSENT else _PRODUCT[product][permuted[digit]]
+            [product if digit == _ABSENT else _PRODUCT[product][permuted[digit]] for digit in range(11)]
             for product in range(10)
-            for digit in range(11)
-        ],
-        dtype=pl.UInt32,
+        ]
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, time, timedelta
 
 import polars as pl
 from polars.expr.whenthen import Then
@@ -51,7 +51,7 @@ def read_moment(cells: pl.LazyFrame, column: Column, rules: Rules) -> pl.LazyFra
             _by_the_day_before(pl.when(utc.is_null()).then(local), rules.timezone),
         ),
         issue=_unreadable("moment", local)
-        .when(local.dt.date() > rules.as_of)
+        .when(local >= _midnight(rules.as_of + timedelta(days=1)))
         .then(pl.lit("future"))
         .when(local.is_not_null() & utc.is_null())
         .then(pl.lit("clock_skipped"))
@@ -68,7 +68,7 @@ def _day(text: pl.Expr, form: Format) -> pl.Expr:
 
 def _moment(text: pl.Expr, form: Format) -> pl.Expr:
     moment = _of_form(text, form).str.to_datetime(form.strptime, time_unit="us", strict=False)
-    return pl.when(moment >= _FIRST_DAY).then(moment)
+    return pl.when(moment >= _midnight(_FIRST_DAY)).then(moment)
 
 
 def _of_form(text: pl.Expr, form: Format) -> pl.Expr:
@@ -94,6 +94,11 @@ def _years_before(day: date, years: int) -> date:
     if (day.month, day.day) == (2, 29):
         day = day.replace(day=28)
     return day.replace(year=day.year - years)
+
+
+def _midnight(day: date) -> datetime:
+    """For comparing: to make a date of each moment takes longer than all the rest."""
+    return datetime.combine(day, time())
 
 
 def _by_the_day_before(local: pl.Expr, timezone: str) -> pl.Expr:

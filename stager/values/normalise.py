@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -79,9 +79,18 @@ def normalise(
     told = list(zip(columns, readings, strict=True))
     return Normalised(
         values=rows.with_columns(reading["value"].alias(column.field) for column, reading in told),
-        issues=pl.concat([_none_yet(rows, _ISSUE), *(_issues(rows, *one) for one in told)]),
-        changes=pl.concat([_none_yet(rows, _CHANGE), *(_changes(rows, *one) for one in told)]),
+        issues=pl.concat([_none_yet(rows, _ISSUE), *(_issues(rows, *one) for one in _told(told, "issue"))]),
+        changes=pl.concat(
+            [_none_yet(rows, _CHANGE), *(_changes(rows, *one) for one in _told(told, "change"))]
+        ),
     )
+
+
+def _told(
+    readings: Sequence[tuple[Column, pl.DataFrame]], what: str
+) -> Iterator[tuple[Column, pl.DataFrame]]:
+    """The columns of which something is told: of most there is nothing, and to ask costs time."""
+    return ((column, reading) for column, reading in readings if reading[what].null_count() < reading.height)
 
 
 def _asked(sheet: Sheet, fields: Collection[str] | None) -> tuple[Column, ...]:
