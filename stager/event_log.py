@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -123,9 +124,11 @@ class EventLog:
         """
         count: int = self._staging.one("count_rows_of", {"table": table})
         before = self.head
-        parts = self._ordered_rows(table, few=count <= STRETCH)
-        for ready in made_ahead(lambda part: self.stamp.ready(kind, *part), parts):
-            self.append_ready(self.keep(ready))
+        few = count <= STRETCH
+        with nullcontext() if few else self._staging.one_processor():
+            parts = self._ordered_rows(table, few=few)
+            for ready in made_ahead(lambda part: self.stamp.ready(kind, *part), parts):
+                self.append_ready(self.keep(ready))
         if self.head - before != count:
             raise self._incomplete()
         return count

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -17,7 +18,7 @@ import pytest
 
 from stager.errors import StagerError, StagingUnavailable, UsageError
 from stager.session import Intake, Session, workspace
-from stager.staging import Staging, file, memory_for, opening
+from stager.staging import Staging, file, memory_for, opening, threads_for
 from tests.postgres import open_folder
 from tests.spine import (
     ANOTHER_KEY,
@@ -261,6 +262,15 @@ def test_a_small_file_is_asked_with_one_processor(place: Path, monkeypatch: pyte
         monkeypatch.setattr(file, "SMALL", least)
         with Staging.open(place, FILE_KEY, threads=threads) as staging:
             assert staging._execute(asked).fetchall() == [(found,)]
+            with suppress(StagerError), staging.one_processor():
+                assert staging._execute(asked).fetchall() == [(1,)]
+                staging._execute("select error('failing')")
+            assert staging._execute(asked).fetchall() == [(found,)]
+
+
+def test_what_comes_in_counts_to_how_many_processors_a_file_is_worth(place: Path) -> None:
+    assert threads_for(place) == threads_for(place, (32 << 20) - 1) == 1
+    assert threads_for(place, 32 << 20) is None
 
 
 @pytest.mark.parametrize("told", [{}, {"STAGER_MEMORY": "330MiB"}])
@@ -396,6 +406,7 @@ OUTSIDE = {
     "set spill": "set temp_file_encryption=false",
     "unlock": "set lock_configuration=false",
     "reset": "reset enable_external_access",
+    "allow": "set allowed_configs=['memory_limit']",
     "pragma": "pragma memory_limit='1GB'",
     "install": "install spatial",
     "load": "load '{other}'",
@@ -405,7 +416,7 @@ OUTSIDE = {
 
 @pytest.mark.parametrize("way", OUTSIDE)
 def test_no_statement_reaches_outside(way: str, staging: Staging, tmp_path: Path) -> None:
-    """Once open, DuckDB reads and writes no other file, attaches nothing and takes no setting."""
+    """Once open, DuckDB reads and writes no other file, attaches nothing and takes no setting but one."""
     other = tmp_path / "other.csv"
     other.write_text(f"name,value\n{MARKER},2\n")
     before = {path.name for path in tmp_path.iterdir()}

@@ -31,27 +31,26 @@ Blocks = Callable[[], Iterator[Made]]
 
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """Who makes blocks ready.
-
-    threads: how many processors are left to DuckDB meanwhile. slots: by which another process hands blocks
-    over. Both are None where no process works beside this one.
-    """
+    """Who makes blocks ready. slots: by which another process hands them over; None where it is this one."""
 
     pool: Executor
-    threads: int | None = None
     slots: Slots | None = None
+
+    @property
+    def beside(self) -> bool:
+        """Whether a process works beside this one."""
+        return self.slots is not None
 
 
 @contextmanager
 def hands(files: Iterable[Path]) -> Iterator[Hands]:
     """Hands for these files, on their way while the files are looked at."""
-    processors = os.cpu_count() or 1
-    if sum(map(_size, files)) < MUCH_BYTES or processors < 2 or not AVAILABLE:
+    if sum(map(_size, files)) < MUCH_BYTES or (os.cpu_count() or 1) < 2 or not AVAILABLE:
         with ThreadPoolExecutor(1, "stager-making") as pool:
             yield Hands(pool)
     else:
         with Slots(AHEAD) as slots, processes(1, _take_slots, slots) as pool:
-            yield Hands(pool, processors - 1, slots)
+            yield Hands(pool, slots)
 
 
 @contextmanager

@@ -109,7 +109,7 @@ class Replay:
         sent = dict(known)
         try:
             to = self._destination()
-            with pipeline(self.encode, to, self.connect) as pipe:
+            with self.staging.one_processor(), pipeline(self.encode, to, self.connect) as pipe:
                 sent = pipe.sent
                 sent.update(known)
                 self._send(to, pipe, pending, _people_refused(known.values()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,7 +99,10 @@ def stage_all(
             if account.known_as is None
         ]
         new = (account for account in accounts if account.known_as is None)
-        with blocks_made(by, planned, workspace.fingerprinter) as blocks:
+        with (
+            workspace.staging.one_processor() if by.beside else nullcontext(),
+            blocks_made(by, planned, workspace.fingerprinter) as blocks,
+        ):
             for file, account in zip(planned, new, strict=True):
                 stage(
                     workspace.staging,

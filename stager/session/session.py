@@ -95,7 +95,7 @@ class Session(Reviewing):
             with hands(self.settings.cwd / file for file in files) as by:
                 sources, _ = intake.open_sources(files, told, self.settings.cwd)
                 coming = sum(source.size for source in sources)
-                workspace = self._to_write(create=True, coming=coming, threads=by.threads)
+                workspace = self._to_write(create=True, coming=coming, beside=by.beside)
                 slug = workspace.tenant_slug(tenant)
                 accounts = intake.stage_all(
                     workspace,
@@ -111,7 +111,7 @@ class Session(Reviewing):
             if made:
                 self._remove_unused()
             raise
-        if by.threads or workspace.wants_other_memory():
+        if workspace.wants_other_memory():
             self.close()  # what comes next opens it again
         return accounts
 
@@ -406,27 +406,25 @@ class Session(Reviewing):
         with self.doors.connected(slug) as connection:
             return reencrypt(connection, tenant, profile, self.doors.keyset(slug), progress)
 
-    def _open(self, *, create: bool = False, coming: int = 0, threads: int | None = None) -> Workspace:
+    def _open(self, *, create: bool = False, coming: int = 0, beside: bool = False) -> Workspace:
         if self._workspace is None:
             key = key_for(self.settings, create=create)
             self.key_made = key.origin if key.created else self.key_made
-            self._workspace = Workspace.open(
-                self.settings, key, create=create, coming=coming, threads=threads
-            )
+            self._workspace = Workspace.open(self.settings, key, create=create, coming=coming, beside=beside)
         return self._workspace
 
     def read_only_copy(self) -> Session:
         """A session on a private copy of the staging file, as it is when it is opened; it changes nothing."""
         return Session(replace(self.settings, read_only=True))
 
-    def _to_write(self, *, create: bool = False, coming: int = 0, threads: int | None = None) -> Workspace:
+    def _to_write(self, *, create: bool = False, coming: int = 0, beside: bool = False) -> Workspace:
         """The workspace of a method that writes. StagingUnavailable where this session only looks.
 
-        coming: bytes of CSV that are to be taken in. threads: how many processors are left to DuckDB.
+        coming: bytes of CSV that are to be taken in. beside: whether another process works on them meanwhile.
         """
         if self.settings.read_only:
             raise refuse_writing(self.settings.staging)
-        return self._open(create=create, coming=coming, threads=threads)
+        return self._open(create=create, coming=coming, beside=beside)
 
     def _remove_unused(self) -> None:
         """Remove the staging file that was made for a command which failed, where nothing is in it."""

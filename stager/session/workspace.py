@@ -19,7 +19,7 @@ from stager.projections import catch_up, fold, standing
 from stager.session.looking import Copy, refuse_writing
 from stager.session.looks import Looks
 from stager.session.settings import Settings
-from stager.staging import Staging, check_there, memory_for
+from stager.staging import Staging, check_there, memory_for, threads_for
 
 
 def key_for(settings: Settings, *, create: bool) -> StagingKey:
@@ -64,11 +64,11 @@ class Workspace:
         create: bool,
         checked: bool = True,
         coming: int = 0,
-        threads: int | None = None,
+        beside: bool = False,
     ) -> Workspace:
         """Open the staging file, made where `create` says so; coming: bytes of CSV that are to go into it.
 
-        threads: how many processors DuckDB may use; None for as many as a file of its size is worth.
+        beside: whether another process works meanwhile, and is left some memory.
 
         checked: held against the seal kept beside the keys, and its projections brought up to its log;
         not where the whole of it is to be verified as it is.
@@ -76,7 +76,7 @@ class Workspace:
         if not settings.read_only:
             path = settings.cwd / settings.staging
             return cls._opened(
-                settings, key, path, create=create, checked=checked, coming=coming, threads=threads
+                settings, key, path, create=create, checked=checked, coming=coming, beside=beside
             )
         copy = Copy(settings.cwd / settings.staging, settings.environ)
         try:
@@ -97,12 +97,14 @@ class Workspace:
         create: bool,
         checked: bool,
         coming: int = 0,
-        threads: int | None = None,
+        beside: bool = False,
         copy: Copy | None = None,
     ) -> Workspace:
-        wanted = memory_for(path, coming, alone=threads is None)
+        wanted = memory_for(path, coming, alone=not beside)
         memory = settings.environ.get("STAGER_MEMORY", wanted)
-        staging = Staging.open(path, key.file_key(), create=create, memory=memory, threads=threads)
+        staging = Staging.open(
+            path, key.file_key(), create=create, memory=memory, threads=threads_for(path, coming)
+        )
         try:
             return cls(settings, staging, key, key_folder(settings.environ), checked=checked, copy=copy)
         except BaseException:

@@ -70,3 +70,9 @@ alter table {table} add column if not exists {field} varchar using compression z
 
 -- name: insert_piece
 insert into {table} select * from piece;
+
+-- name: threads
+select current_setting('threads');
+
+-- name: use_threads
+set threads = {threads};

@@ -3,7 +3,8 @@
 What it guarantees:
 
 - the file, its write-ahead log and its spills are AES-256-GCM; without encryption nothing opens;
-- once open, DuckDB reads and writes no other file, loads no extension and takes no setting;
+- once open, DuckDB reads and writes no other file, loads no extension and takes no setting but how many
+  processors it may use;
 - one process has it open; a second one is told who holds it;
 - what happens inside `transaction()` is there wholly or not at all;
 - an older schema is migrated forward by the numbered steps, a newer one is refused.
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 import duckdb
 
 from stager import sql
-from stager.errors import IntegrityFailed, StagingUnavailable
+from stager.errors import IntegrityFailed, StagerError, StagingUnavailable
 from stager.sheets import SHEETS, Kind
 from stager.staging.gathering import ROW_GROUP
 from stager.staging.opening import asked, attach, check_place, check_there, own_files, spill_folder
@@ -77,9 +78,9 @@ def memory_for(path: Path, coming: int = 0, *, alone: bool = True) -> str:
     return f"{(min(wanted, MOST_MEMORY) - (0 if alone else BESIDE)) >> 20}MiB"
 
 
-def threads_for(path: Path) -> int | None:
-    """How many processors a staging file is asked with; None for all of them."""
-    return 1 if _size(path) < SMALL else None
+def threads_for(path: Path, coming: int = 0) -> int | None:
+    """How many processors a staging file is asked with; None for all of them. coming: bytes of CSV."""
+    return 1 if _size(path) + coming < SMALL else None
 
 
 def _size(path: Path) -> int:
@@ -176,6 +177,20 @@ class Staging:
             if self.one("event_head") == 0:
                 for left in (self.path, self.path.with_name(self.path.name + ".wal")):
                     left.unlink(missing_ok=True)
+
+    @contextmanager
+    def one_processor(self) -> Iterator[None]:
+        """Inside, DuckDB works on the calling thread alone; the other processors are for what works beside.
+
+        With several of them whoever waits for DuckDB does not sleep meanwhile, but asks whether it is done.
+        """
+        before: int = self.one("threads")
+        self.run("use_threads", {"threads": "1"})
+        try:
+            yield
+        finally:
+            with suppress(StagerError):  # whatever it is, it was seen before
+                self.run("use_threads", {"threads": str(before)})
 
     @property
     def migration_id(self) -> str:

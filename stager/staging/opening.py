@@ -24,7 +24,11 @@ _SAFE_CONFIG = {
     "allow_community_extensions": "false",
     "python_enable_replacements": "false",
 }
-_LOCKED = ("SET enable_external_access=false", "SET lock_configuration=true")
+_LOCKED = (
+    "SET enable_external_access=false",
+    "SET allowed_configs=['threads']",
+    "SET lock_configuration=true",
+)
 Answer = TypeVar("Answer")
 
 _HOLDER = re.compile(r"PID (\d+)")
