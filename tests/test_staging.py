@@ -286,6 +286,23 @@ def test_a_file_that_grew_is_opened_again(
         assert session._open().staging.memory == told.get("STAGER_MEMORY", "345MiB")
 
 
+WITHOUT_A_SCRIPT = """
+import sys
+from pathlib import Path
+from stager.staging import Staging
+with Staging.open(Path(sys.argv[1]), sys.argv[2]) as staging:
+    print(staging._execute("select current_setting('enable_progress_bar')").fetchall())
+"""
+
+
+def test_duckdb_prints_nothing(place: Path) -> None:
+    """Where Python is given no script, DuckDB would show a bar on standard output, amid the JSON."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_A_SCRIPT, place, FILE_KEY], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[(False,)]\n"
+
+
 WITHOUT_RIGHTS = """
 import os, sys
 from pathlib import Path

@@ -25,6 +25,7 @@ _SAFE_CONFIG = {
     "python_enable_replacements": "false",
 }
 _LOCKED = (
+    "SET enable_progress_bar=false",  # without a script DuckDB takes standard output for a terminal
     "SET enable_external_access=false",
     "SET allowed_configs=['threads']",
     "SET lock_configuration=true",
