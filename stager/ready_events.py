@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -77,20 +78,41 @@ def leaves_of(events: pl.DataFrame) -> bytes:
 
     from stager.crypto.sha256 import digests
 
-    parts = [part for column in events.iter_columns() for part in _netstring(column)]
-    messages = events.select(pl.concat_str(pl.lit(BEFORE_LEAF.decode()), *parts))
-    return digests(messages.to_series())
+    message = pl.concat_str(_joined([BEFORE_LEAF.decode(), *_netstrings(events)]))
+    return digests(events.with_columns(message=message)["message"])
 
 
-def _netstring(column: pl.Series) -> list[pl.Expr]:
-    """What stands for a column in the leaves, in parts that one concat joins.
+def _netstrings(events: pl.DataFrame) -> Iterator[str | pl.Expr]:
+    """What stands for the columns in the leaves: the same text for every row, or what gives it for each.
 
-    A concat within another costs half as much again, and is needed only where some of the values are NULL.
+    A netstring of its own concat costs half as much again as its parts in the leaf's, and is needed only
+    where some of the values are NULL.
     """
     import polars as pl
 
-    if column.null_count() == column.len():
-        return [pl.lit("-")]
-    text = pl.col(column.name).cast(pl.String)
-    parts = [text.str.len_bytes().cast(pl.String), pl.lit(":"), text, pl.lit(",")]
-    return [pl.concat_str(parts).fill_null("-")] if column.null_count() else parts
+    [nulls] = events.select(pl.all().null_count()).rows()
+    [alike] = events.select((pl.all() == pl.all().first()).all()).rows()
+    firsts = events.row(0)
+    for name, missing, same, first in zip(events.columns, nulls, alike, firsts, strict=True):
+        if missing == events.height:
+            yield "-"
+        elif same and not missing:
+            yield f"{len(str(first).encode())}:{first},"
+        else:
+            text = pl.col(name).cast(pl.String)
+            parts = [text.str.len_bytes().cast(pl.String), pl.lit(":"), text, pl.lit(",")]
+            yield from [pl.concat_str(parts).fill_null("-")] if missing else parts
+
+
+def _joined(parts: Iterable[str | pl.Expr]) -> Iterator[pl.Expr]:
+    """The parts, those texts as one that follow each other."""
+    import polars as pl
+
+    text = ""
+    for part in parts:
+        if isinstance(part, str):
+            text += part
+        else:
+            yield from (pl.lit(text), part)
+            text = ""
+    yield pl.lit(text)

@@ -20,6 +20,7 @@ from stager.crypto.signing import Signer
 from stager.errors import IntegrityFailed
 from stager.event_log import EventLog, Seal, last_seal
 from stager.events import EVENT_KINDS
+from stager.ready_events import leaves_of
 from stager.staging import Staging
 from tests.log_by_hand import Event, assert_sealed, encoding, events_of, leaf_of, seals_of
 from tests.spine import FILE_KEY
@@ -155,6 +156,18 @@ def test_of_no_rows_no_events_are_made(staging: Staging) -> None:
 
 
 TEXT = st.text(alphabet="01:,-é\N{GRINNING FACE}", max_size=4)
+COLUMNS = {
+    "seq": pl.Int64,
+    "at": pl.Int64,
+    "actor": pl.String,
+    "kind": pl.String,
+    "version": pl.Int32,
+    "sheet": pl.String,
+    "source_id": pl.Int32,
+    "row_no": pl.Int32,
+    "finding_id": pl.Int64,
+    "detail": pl.String,
+}
 ONE_EVENT = st.tuples(
     st.integers(1, 12),
     st.integers(0, 120),
@@ -173,6 +186,16 @@ ONE_EVENT = st.tuples(
 def test_the_encoding_tells_any_two_events_apart(one: Event, other: Event) -> None:
     """No value, whatever digits, colons and commas it has, makes two events one leaf."""
     assert (encoding(one) == encoding(other)) is (one == other)
+
+
+@given(events=st.lists(ONE_EVENT, min_size=1, max_size=4), alike=st.sets(st.integers(0, 9)))
+def test_columns_give_each_event_its_own_leaf(events: list[Event], alike: set[int]) -> None:
+    """Whether a column has the same in all rows, in some, or nothing in some of them or in all."""
+    rows = [
+        tuple(events[0][at] if at in alike else value for at, value in enumerate(event)) for event in events
+    ]
+    leaves = leaves_of(pl.DataFrame(rows, schema=COLUMNS, orient="row"))
+    assert [leaves[at : at + 32] for at in range(0, len(leaves), 32)] == [leaf_of(row) for row in rows]
 
 
 def test_text_cannot_be_moved_between_columns(staging: Staging) -> None:
