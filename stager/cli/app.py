@@ -113,6 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     _let_streams_escape()
     refuse_needless()
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads would spin at every start
     command = get_command(app)
     if _COMPLETION in os.environ:
         command.main(args=given, prog_name=PROGRAM, complete_var=_COMPLETION)
