@@ -75,6 +75,13 @@ def test_what_is_looked_for_is_found(place: Place) -> None:
     assert {"polars", "pyarrow", "numpy"} <= set(_loaded(place, STAGES, "history", "patients", "1"))
 
 
+@pytest.mark.parametrize("module", ["stager.ingest.hands", "stager.publish.handing"])
+def test_processes_that_make_rows_ready_read_no_database(module: str) -> None:
+    """They are begun anew for every large command, and touch neither the staging file nor a tenant."""
+    called = run_python(f"import sys, {module}; print(*{{'duckdb', 'psycopg'}} & sys.modules.keys())")
+    assert (called.stdout.split(), called.stderr) == ([], "")
+
+
 def test_duckdb_looks_for_no_library_that_it_is_handed_nothing_of(place: Place) -> None:
     """It did for each parameter, which took longer than the statement."""
     called = run_python(LOOKED_FOR, "--version", **place.whole_environ)

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from psycopg import sql
+if TYPE_CHECKING:
+    from psycopg import sql
 
 Constant = str | int | bool | date | datetime
 """What a profile may write outright: text, a number, true or false, a date, a moment with its offset."""
@@ -179,7 +181,7 @@ class Profile:
 
         Raises UsageError if there is no such profile or it cannot be, saying where and why.
         """
-        from stager.tenant.profile_file import load_profile  # noqa: PLC0415 - it reads into these values
+        from stager.tenant.profile_file import load_profile  # here: it reads into these values
 
         return load_profile(name_or_path)
 
@@ -212,6 +214,8 @@ class Profile:
 
 def qualified(name: str) -> sql.Identifier:
     """`table` or `schema.table` as a quoted identifier."""
+    from psycopg import sql  # here: processes that make rows ready never speak to Postgres
+
     return sql.Identifier(*name.split("."))
 
 
