@@ -244,12 +244,34 @@ def status(self, at=None):
     except BaseException:
         print("swallowed", file=sys.stderr)
     time.sleep(30)
+    print("waited to the end")
 Session.status = status
 sys.exit(main(["status"]))
 """
     called = run_python(program)
     assert (called.returncode, called.stdout) == (130, "")
     assert called.stderr.startswith("stager: stopped")
+
+
+def test_ctrl_c_that_comes_too_late_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Amid the command's last import: it ends as it would have, and nothing comes after it."""
+    own_place(monkeypatch, tmp_path)
+    program = """
+import signal, sys, time
+from stager.cli import main
+from stager.session import Session
+amid = compile("signal.raise_signal(signal.SIGINT)", "<frozen importlib._bootstrap>", "exec")
+def status(self, at=None):
+    exec(amid)
+    raise KeyError
+Session.status = status
+code = main(["status"])
+time.sleep(0.2)
+sys.exit(code)
+"""
+    called = run_python(program)
+    assert (called.returncode, called.stdout) == (130, "")
+    assert "Traceback" not in called.stderr
 
 
 def test_a_terminal_that_is_not_unicode_gets_ascii(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

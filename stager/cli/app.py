@@ -133,11 +133,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _watching_for_interrupts() -> Iterator[threading.Event]:
     """An event that tells, inside, whether a person pressed Ctrl-C."""
     stopped = threading.Event()
+    again: list[threading.Timer] = []
 
     def stop(_signal: int, frame: FrameType | None) -> None:
         stopped.set()
         if amid_import(frame, main.__code__):
-            threading.Timer(_SOON, signal.raise_signal, [signal.SIGINT]).start()
+            # To this thread, so that whatever it waits for then is interrupted.
+            told = threading.get_ident(), signal.SIGINT
+            again.append(threading.Timer(_SOON, signal.pthread_kill, told))
+            again[-1].start()
             return
         raise KeyboardInterrupt
 
@@ -149,6 +153,8 @@ def _watching_for_interrupts() -> Iterator[threading.Event]:
     try:
         yield stopped
     finally:
+        for timer in again:
+            timer.cancel()
         signal.signal(signal.SIGINT, before)
 
 
