@@ -230,14 +230,18 @@ sys.exit(main(["status"]))
     assert said.startswith("stager: stopped")
 
 
+AMID_AN_IMPORT = """
+import signal, sys, time
+from stager.cli import app, main
+from stager.session import Session
+amid = compile("signal.raise_signal(signal.SIGINT)", "<frozen importlib._bootstrap>", "exec")
+"""
+
+
 def test_ctrl_c_amid_an_import_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What swallows whatever an import raises, as DuckDB does, does not swallow it: it comes once more."""
     own_place(monkeypatch, tmp_path)
     program = """
-import signal, sys, time
-from stager.cli import main
-from stager.session import Session
-amid = compile("signal.raise_signal(signal.SIGINT)", "<frozen importlib._bootstrap>", "exec")
 def status(self, at=None):
     try:
         exec(amid)
@@ -248,30 +252,54 @@ def status(self, at=None):
 Session.status = status
 sys.exit(main(["status"]))
 """
-    called = run_python(program)
+    called = run_python(AMID_AN_IMPORT + program)
     assert (called.returncode, called.stdout) == (130, "")
     assert called.stderr.startswith("stager: stopped")
 
 
-def test_ctrl_c_that_comes_too_late_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Amid the command's last import: it ends as it would have, and nothing comes after it."""
+def test_ctrl_c_that_comes_too_late_interrupts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Amid the last import of a command that fails: neither what it says then nor what comes after it."""
     own_place(monkeypatch, tmp_path)
     program = """
-import signal, sys, time
-from stager.cli import main
-from stager.session import Session
-amid = compile("signal.raise_signal(signal.SIGINT)", "<frozen importlib._bootstrap>", "exec")
 def status(self, at=None):
     exec(amid)
     raise KeyError
+def slowly(told, *given):
+    time.sleep(0.2)
+    return told(*given)
+interrupted = app.interrupted
+app.interrupted = lambda *given: slowly(interrupted, *given)
 Session.status = status
 code = main(["status"])
 time.sleep(0.2)
 sys.exit(code)
 """
-    called = run_python(program)
+    called = run_python(AMID_AN_IMPORT + program)
     assert (called.returncode, called.stdout) == (130, "")
     assert "Traceback" not in called.stderr
+
+
+def test_ctrl_c_pressed_twice_interrupts_once_for_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is cleared up behind the second is not interrupted by the first, which is looked at again."""
+    own_place(monkeypatch, tmp_path)
+    program = """
+def status(self, at=None):
+    try:
+        exec(amid)
+        signal.raise_signal(signal.SIGINT)
+    finally:
+        time.sleep(0.2)
+        print("cleared up", file=sys.stderr)
+Session.status = status
+sys.exit(main(["status"]))
+"""
+    called = run_python(AMID_AN_IMPORT + program)
+    assert called.returncode == 130
+    assert called.stderr.startswith("cleared up\nstager: stopped")
 
 
 def test_a_terminal_that_is_not_unicode_gets_ascii(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

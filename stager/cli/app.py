@@ -118,43 +118,64 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if _COMPLETION in os.environ:
         command.main(args=given, prog_name=PROGRAM, complete_var=_COMPLETION)
     screen = Screen(color="--no-color" not in given)
-    with _watching_for_interrupts() as stopped:
+    with _watching_for_interrupts() as interrupts:
         try:
             with command.make_context(PROGRAM, hoist(given or ["--help"], command)) as context:
                 command.invoke(context)
             screen.finish()
         except BaseException as error:
+            interrupts.end()
             # DuckDB makes an error of its own of a query that was stopped, so the signal is asked.
-            return interrupted(screen) if stopped.is_set() else exit_code(error, screen)
+            return interrupted(screen) if interrupts.came else exit_code(error, screen)
     return 0
 
 
-@contextmanager
-def _watching_for_interrupts() -> Iterator[threading.Event]:
-    """An event that tells, inside, whether a person pressed Ctrl-C."""
-    stopped = threading.Event()
-    again: list[threading.Timer] = []
+class _Interrupts:
+    """What a Ctrl-C does while a command runs. came: whether there was one."""
 
-    def stop(_signal: int, frame: FrameType | None) -> None:
-        stopped.set()
-        if amid_import(frame, main.__code__):
-            # To this thread, so that whatever it waits for then is interrupted.
-            told = threading.get_ident(), signal.SIGINT
-            again.append(threading.Timer(_SOON, signal.pthread_kill, told))
-            again[-1].start()
+    def __init__(self) -> None:
+        self.came = self._over = False
+        self._again: threading.Timer | None = None
+
+    def __call__(self, _signal: int, frame: FrameType | None) -> None:
+        """The signal's handler. Amid an import it would be lost, so that it is sent once more soon."""
+        if self._over:
             return
-        raise KeyboardInterrupt
+        self.came = True
+        self._forget()
+        if not amid_import(frame, main.__code__):
+            raise KeyboardInterrupt
+        # To this thread, so that whatever it waits for then is interrupted.
+        to = threading.get_ident(), signal.SIGINT
+        again = threading.Timer(_SOON, signal.pthread_kill, to)
+        again.start()
+        self._again = again
 
+    def end(self) -> None:
+        """The command is over: whoever presses Ctrl-C now, or did just before, interrupts nothing."""
+        self._over = True
+        self._forget()
+
+    def _forget(self) -> None:
+        if self._again:
+            self._again.cancel()
+            self._again.join()
+            self._again = None
+
+
+@contextmanager
+def _watching_for_interrupts() -> Iterator[_Interrupts]:
+    """What a person's Ctrl-C does inside."""
+    interrupts = _Interrupts()
     ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     if ignored or threading.current_thread() is not threading.main_thread():
-        yield stopped
+        yield interrupts
         return
-    before = signal.signal(signal.SIGINT, stop)
+    before = signal.signal(signal.SIGINT, interrupts)
     try:
-        yield stopped
+        yield interrupts
     finally:
-        for timer in again:
-            timer.cancel()
+        interrupts.end()
         signal.signal(signal.SIGINT, before)
 
 

@@ -8,29 +8,18 @@ amid such an import, Ctrl-C too, DuckDB takes for a module that is not there.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from importlib.machinery import ModuleSpec
 from types import CodeType, FrameType, ModuleType
+from typing import cast
 
 _NEEDLESS = ("pandas", "pyarrow.dataset")
-
-
-class _NotThere:
-    """Finds no module, and lets nobody else look for one of the needless ones."""
-
-    @staticmethod
-    def find_spec(
-        name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if name in _NEEDLESS:
-            raise ModuleNotFoundError(f"{name} is not needed by stager", name=name)
-        return None
+_NOT_THERE = cast(ModuleType, None)
+"""What Python's import system takes for a module that is not to be looked for."""
 
 
 def refuse_needless() -> None:
-    """For this program's process, from now on."""
-    if _NotThere not in sys.meta_path:
-        sys.meta_path.insert(0, _NotThere)
+    """For this program's process, from now on, where they are not read already."""
+    for name in _NEEDLESS:
+        sys.modules.setdefault(name, _NOT_THERE)
 
 
 def amid_import(frame: FrameType | None, outermost: CodeType) -> bool:
