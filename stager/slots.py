@@ -2,11 +2,13 @@
 
 Through a pipe a frame is pickled, cut into pieces of 64 KiB and put together again: five times the work of
 writing it down once and reading it, most of it under Python's one lock. A slot is a file that is memory alone
-and has no name, so nothing of it is left when the processes end, however they end.
+and stands in no folder, so nothing of it is left when the processes end, however they end. While they run,
+whoever may look into them may look into it, too: root, and what runs as the same person.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
@@ -17,8 +19,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.ipc
 
-AVAILABLE = hasattr(os, "memfd_create")
-"""Whether this system has such files; where it has not, one process does all of the work."""
+from stager.errors import StagerError
+
+_NO_PROGRAM = 8
+"""MFD_NOEXEC_SEAL of Linux 6.3: a system may refuse such memory that could be run as a program."""
 
 Part = pl.DataFrame | bytes
 
@@ -27,7 +31,12 @@ class Slots:
     """Numbered slots. One side at a time uses a slot; who does what when, the two sides settle."""
 
     def __init__(self, count: int) -> None:
-        self._files = [os.memfd_create("stager") for _ in range(count)]
+        self._files: list[int] = []
+        try:
+            self._files += (_memory() for _ in range(count))
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -43,8 +52,19 @@ class Slots:
         return _inherited, ([DupFd(file) for file in self._files],)
 
     def fill(self, slot: int, parts: Iterable[Part]) -> list[int]:
-        """Write parts into a slot, over what was there; how many bytes each has."""
-        file = self._files[slot]
+        """Write parts into a slot, over what was there; how many bytes each has.
+
+        StagerError where this system has no memory left for it.
+        """
+        try:
+            return self._fill(self._files[slot], parts)
+        except (OSError, pl.exceptions.ComputeError) as error:
+            raise StagerError(
+                f"no memory could be had to hand rows from process to process ({type(error).__name__})",
+                hint="end other programs, or let this one have more memory, and run the same command again",
+            ) from None
+
+    def _fill(self, file: int, parts: Iterable[Part]) -> list[int]:
         os.lseek(file, 0, os.SEEK_SET)
         ends = [0]
         with os.fdopen(file, "wb", buffering=0, closefd=False) as out:
@@ -70,6 +90,24 @@ class Slots:
         for file in self._files:
             os.close(file)
         self._files.clear()
+
+
+def available() -> bool:
+    """Whether this system gives such memory; where it does not, one process does all of the work."""
+    try:
+        os.close(_memory())
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
+def _memory() -> int:
+    try:
+        return os.memfd_create("stager", os.MFD_CLOEXEC | _NO_PROGRAM)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # as an older system says that it knows no such flag
+            raise
+        return os.memfd_create("stager", os.MFD_CLOEXEC)
 
 
 def frame_of(part: bytes) -> pl.DataFrame:

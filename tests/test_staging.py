@@ -18,7 +18,7 @@ import pytest
 
 from stager.errors import StagerError, StagingUnavailable, UsageError
 from stager.session import Intake, Session, workspace
-from stager.staging import Staging, file, memory_for, opening, threads_for
+from stager.staging import Staging, file, memory_for, opening
 from tests.postgres import open_folder
 from tests.spine import (
     ANOTHER_KEY,
@@ -253,24 +253,38 @@ def test_memory_grows_with_the_file(mebibytes: int, limit: int, place: Path) -> 
     assert memory_for(place, 1 << 30, alone=False) == f"{limit - 96}MiB"
 
 
-def test_a_small_file_is_asked_with_one_processor(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A larger one with all that there are, and either with as many as are said."""
-    asked = "select current_setting('threads')"
+THREADS = "select current_setting('threads')"
+
+
+@pytest.fixture
+def processors() -> int:
+    """How many DuckDB finds."""
     with duckdb.connect() as connection:
-        [(most,)] = connection.execute(asked).fetchall()
-    for threads, least, found in ((None, 32 << 20, 1), (None, 0, most), (3, 32 << 20, 3)):
+        [(found,)] = connection.execute(THREADS).fetchall()
+    return int(found)
+
+
+def test_a_small_file_is_asked_with_one_processor(
+    place: Path, processors: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A larger one, and one that will be by what comes, with all that there are."""
+    for coming, least, found in ((0, 32 << 20, 1), (0, 0, processors), (32 << 20, 32 << 20, processors)):
         monkeypatch.setattr(file, "SMALL", least)
-        with Staging.open(place, FILE_KEY, threads=threads) as staging:
-            assert staging._execute(asked).fetchall() == [(found,)]
-            with suppress(StagerError), staging.one_processor():
-                assert staging._execute(asked).fetchall() == [(1,)]
-                staging._execute("select error('failing')")
-            assert staging._execute(asked).fetchall() == [(found,)]
+        place.unlink(missing_ok=True)
+        with Staging.open(place, FILE_KEY, coming=coming) as staging:
+            assert staging._execute(THREADS).fetchall() == [(found,)]
 
 
-def test_what_comes_in_counts_to_how_many_processors_a_file_is_worth(place: Path) -> None:
-    assert threads_for(place) == threads_for(place, (32 << 20) - 1) == 1
-    assert threads_for(place, 32 << 20) is None
+def test_all_processors_come_back_however_the_work_ended(place: Path, processors: int) -> None:
+    """What failed in a transaction took it along, and a failed one takes no setting until it is undone."""
+    with Staging.open(place, FILE_KEY, coming=1 << 30) as staging:
+        for statement in ("select 1", "select error('failing')"):
+            with suppress(StagerError), staging.transaction(), staging.one_processor():
+                with staging.one_processor():
+                    pass
+                assert staging._execute(THREADS).fetchall() == [(1,)]
+                staging._execute(statement)
+            assert staging._execute(THREADS).fetchall() == [(processors,)]
 
 
 @pytest.mark.parametrize("told", [{}, {"STAGER_MEMORY": "330MiB"}])

@@ -37,7 +37,7 @@ class Asked:
 import duckdb
 from stager.staging.file import _Lent
 import polars
-sys.meta_path.insert(0, Asked())  # before those that look on the disk
+sys.meta_path.insert(1, Asked())  # behind ours, and before those that look on the disk
 with duckdb.connect() as connection:
     for value in (1, "text", b"bytes", ["a", "list"]):
         connection.execute("select $value", {"value": value}).fetchall()

@@ -35,6 +35,10 @@ EVENTS = {
     "a source": ("update event set source_id = 2 where seq = 44", "event 44 was altered"),
     "a finding": ("update event set finding_id = 7 where seq = 44", "event 44 was altered"),
     "a leaf": ("update event set leaf = sha256('x')::blob where seq = 45", "event 45 was altered"),
+    "a leaf taken away": (
+        "alter table event alter column leaf drop not null; update event set leaf = null where seq = 45",
+        "event 45 was altered",
+    ),
     "two events": ("update event set actor = 'x' where seq in (700, 46)", "event 46 was altered"),
     "removed": ("delete from event where seq = 47", "event 47 is missing"),
     "the first removed": ("delete from event where seq = 1", "event 1 is missing"),

@@ -8,18 +8,32 @@ amid such an import, Ctrl-C too, DuckDB takes for a module that is not there.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
 from types import CodeType, FrameType, ModuleType
-from typing import cast
 
 _NEEDLESS = ("pandas", "pyarrow.dataset")
-_NOT_THERE = cast(ModuleType, None)
-"""What Python's import system takes for a module that is not to be looked for."""
+
+
+class _NotThere:
+    """Finds no module, and lets nobody else look for one of the needless ones.
+
+    None in their place in `sys.modules` would do for Python, but pyarrow takes it for pandas.
+    """
+
+    @staticmethod
+    def find_spec(
+        name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name in _NEEDLESS:
+            raise ModuleNotFoundError(f"{name} is not needed by stager", name=name)
+        return None
 
 
 def refuse_needless() -> None:
-    """For this program's process, from now on, where they are not read already."""
-    for name in _NEEDLESS:
-        sys.modules.setdefault(name, _NOT_THERE)
+    """For this program's process, from now on."""
+    if _NotThere not in sys.meta_path:
+        sys.meta_path.insert(0, _NotThere)
 
 
 def amid_import(frame: FrameType | None, outermost: CodeType) -> bool:

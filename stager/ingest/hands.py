@@ -18,7 +18,7 @@ from stager.crypto.fingerprint import Fingerprinter
 from stager.errors import StagerError, without_values
 from stager.ingest.making import Counts, Made, Planned, made
 from stager.processes import processes
-from stager.slots import AVAILABLE, Slots, frame_of
+from stager.slots import Slots, available, frame_of
 
 MUCH_BYTES = 16 << 20
 """Files of less are read sooner than another process starts."""
@@ -45,7 +45,7 @@ class Hands:
 @contextmanager
 def hands(files: Iterable[Path]) -> Iterator[Hands]:
     """Hands for these files, on their way while the files are looked at."""
-    if sum(map(_size, files)) < MUCH_BYTES or (os.cpu_count() or 1) < 2 or not AVAILABLE:
+    if sum(map(_size, files)) < MUCH_BYTES or (os.cpu_count() or 1) < 2 or not available():
         with ThreadPoolExecutor(1, "stager-making") as pool:
             yield Hands(pool)
     else:

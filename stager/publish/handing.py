@@ -36,9 +36,14 @@ class Handing:
     def encode(self, part: RowsToSend) -> Future[Encoded]:
         """Have a chunk made ready."""
         slot = self._free.get()
-        lengths = self._slots.fill(slot, [part.rows])
-        given = self._pool.submit(_encode, slot, lengths, replace(part, rows=pl.DataFrame()))
         answer: Future[Encoded] = Future()
+        try:
+            lengths = self._slots.fill(slot, [part.rows])
+            given = self._pool.submit(_encode, slot, lengths, replace(part, rows=pl.DataFrame()))
+        except Exception as error:  # as below
+            self._free.put(slot)
+            answer.set_exception(error)
+            return answer
         given.add_done_callback(lambda done: self._take_back(done, slot, answer))
         return answer
 

@@ -83,7 +83,7 @@ def encoding(
     is this one.
     """
     count = workers if workers is not None else (os.cpu_count() or 1)
-    if count <= 1 or rows <= FEW_ROWS or not slots.AVAILABLE:
+    if count <= 1 or rows <= FEW_ROWS or not slots.available():
         yield _inline(Encoder(keyset, tenant, profile).encode)
         return
     with (

@@ -19,7 +19,7 @@ from stager.projections import catch_up, fold, standing
 from stager.session.looking import Copy, refuse_writing
 from stager.session.looks import Looks
 from stager.session.settings import Settings
-from stager.staging import Staging, check_there, memory_for, threads_for
+from stager.staging import Staging, check_there, memory_for
 
 
 def key_for(settings: Settings, *, create: bool) -> StagingKey:
@@ -102,9 +102,7 @@ class Workspace:
     ) -> Workspace:
         wanted = memory_for(path, coming, alone=not beside)
         memory = settings.environ.get("STAGER_MEMORY", wanted)
-        staging = Staging.open(
-            path, key.file_key(), create=create, memory=memory, threads=threads_for(path, coming)
-        )
+        staging = Staging.open(path, key.file_key(), create=create, memory=memory, coming=coming)
         try:
             return cls(settings, staging, key, key_folder(settings.environ), checked=checked, copy=copy)
         except BaseException:

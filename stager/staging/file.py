@@ -78,7 +78,7 @@ def memory_for(path: Path, coming: int = 0, *, alone: bool = True) -> str:
     return f"{(min(wanted, MOST_MEMORY) - (0 if alone else BESIDE)) >> 20}MiB"
 
 
-def threads_for(path: Path, coming: int = 0) -> int | None:
+def _threads_for(path: Path, coming: int = 0) -> int | None:
     """How many processors a staging file is asked with; None for all of them. coming: bytes of CSV."""
     return 1 if _size(path) + coming < SMALL else None
 
@@ -97,6 +97,7 @@ class Staging:
         self._connection = connection
         self.path, self.memory = path, memory
         self._first_inserts: dict[str, int] | None = None  # by table, while in a transaction
+        self._threads: int | None = None  # as opened, while it is asked with one
 
     @classmethod
     def open(
@@ -106,25 +107,25 @@ class Staging:
         *,
         create: bool = True,
         memory: str | None = None,
-        threads: int | None = None,
+        coming: int = 0,
     ) -> Self:
         """Open the staging file at `path`, made if it is not there and `create` says so.
 
         file_key: the file's key as base64 text. memory: DuckDB's limit, beyond which it spills; by
-        default that of `memory_for`. threads: how many processors DuckDB may use; None for as many as a
-        file of its size is worth.
+        default that of `memory_for`. coming: bytes of CSV that are to go into it: what is large, or will
+        be, is asked with all processors.
         Raises StagingUnavailable: not there, not writable, held by another process, wrong key, not a
         staging file, made by a newer stager; or no encryption can be had.
         """
         path = path.absolute()
-        memory = memory_for(path) if memory is None else memory
+        memory = memory_for(path, coming) if memory is None else memory
         fresh = not path.exists()
         if not create:
             check_there(path)
         check_place(path)
         if fresh:
             cls._make(path, file_key, memory)
-        return cls._prepared(path, file_key, memory, threads or threads_for(path), fresh=False)
+        return cls._prepared(path, file_key, memory, _threads_for(path, coming), fresh=False)
 
     @classmethod
     def _make(cls, path: Path, file_key: str, memory: str) -> None:
@@ -184,13 +185,22 @@ class Staging:
 
         With several of them whoever waits for DuckDB does not sleep meanwhile, but asks whether it is done.
         """
-        before: int = self.one("threads")
+        if self._threads is not None:  # it does already
+            yield
+            return
+        self._threads = self.one("threads")
         self.run("use_threads", {"threads": "1"})
         try:
             yield
         finally:
-            with suppress(StagerError):  # whatever it is, it was seen before
-                self.run("use_threads", {"threads": str(before)})
+            self._use_all()
+
+    def _use_all(self) -> None:
+        """As many processors as when it was opened. A transaction that failed takes no setting any more."""
+        if self._threads is not None:
+            with suppress(StagerError):
+                self.run("use_threads", {"threads": str(self._threads)})
+                self._threads = None
 
     @property
     def migration_id(self) -> str:
@@ -222,6 +232,7 @@ class Staging:
             # Where not even this works nothing was committed either, and the first error tells why.
             with suppress(duckdb.Error):
                 self._connection.execute("rollback")
+            self._use_all()
             raise
         finally:
             self._first_inserts = None

@@ -73,7 +73,7 @@ def _stretches(staging: Staging, last: int) -> Iterator[tuple[int, np.ndarray, b
 
     for after, events, leaves in made_ahead(hashed, ahead(read(), 2)):
         seqs = events["seq"].to_numpy()
-        altered = seqs[(column_of(leaves, HASH_BYTES) != events["leaf"]).to_numpy()]
+        altered = seqs[column_of(leaves, HASH_BYTES).ne_missing(events["leaf"]).to_numpy()]
         if len(altered):
             _require_dense(seqs[seqs <= altered[0]], after, None)
             raise broken(f"event {altered[0]} was altered: its columns do not give its leaf")
