@@ -34,7 +34,7 @@ class Slots:
         self._files: list[int] = []
         try:
             self._files += (_memory() for _ in range(count))
-        except BaseException:
+        except OSError:
             self.close()
             raise
 
