@@ -63,10 +63,9 @@ class SheetAccount:
 
 def account(staging: Staging) -> tuple[SheetAccount, ...]:
     """The account of every sheet that has a file or an expectation, in the order of the sheets."""
-    files: dict[str, list[FileAccount]] = {}
-    for sheet in SHEETS:
-        found = staging.rows("account_of_files", {"table": sheet.table}, sheet=sheet.name)
-        files[sheet.name] = [FileAccount(*row) for row in found]
+    files: dict[str, list[FileAccount]] = {sheet.name: [] for sheet in SHEETS}
+    for file in _files(staging):
+        files[file.sheet].append(file)
     states: dict[str, dict[str, int]] = {sheet.name: {} for sheet in SHEETS}
     for sheet_name, state, count in staging.rows("account_of_states"):
         states[sheet_name][state] = count
@@ -86,15 +85,19 @@ def account(staging: Staging) -> tuple[SheetAccount, ...]:
 
 def require_balance(staging: Staging) -> None:
     """IntegrityFailed, naming the file, where an account does not balance."""
-    for sheet in account(staging):
-        for each in sheet.files:
-            if not each.balances:
-                raise IntegrityFailed(
-                    f"the account does not balance: {each.registered} records came, {each.kept} are kept, "
-                    f"{each.stated} are in a state; {each.size} bytes came, {each.bytes_kept} are kept",
-                    where=Where(file=each.file, sheet=each.sheet),
-                    hint="nothing was published; try stager rebuild, else restore the staging file",
-                )
+    for each in _files(staging):
+        if not each.balances:
+            raise IntegrityFailed(
+                f"the account does not balance: {each.registered} records came, {each.kept} are kept, "
+                f"{each.stated} are in a state; {each.size} bytes came, {each.bytes_kept} are kept",
+                where=Where(file=each.file, sheet=each.sheet),
+                hint="nothing was published; try stager rebuild, else restore the staging file",
+            )
+
+
+def _files(staging: Staging) -> list[FileAccount]:
+    """The account of every file, in the order in which they came."""
+    return [FileAccount(*row) for row in staging.rows("account_of_files")]
 
 
 def require_expected(staging: Staging) -> None:

@@ -2,14 +2,20 @@
 
 -- name: account_of_files
 with kept as (
-    select source_id, count(*) as records, sum(byte_len) as bytes from {table} group by source_id
+    select source_id, count(*) as records, sum(byte_len) as bytes from row_patients group by source_id
+    union all
+    select source_id, count(*), sum(byte_len) from row_background group by source_id
+    union all
+    select source_id, count(*), sum(byte_len) from row_notes group by source_id
+    union all
+    select source_id, count(*), sum(byte_len) from row_medications group by source_id
 ),
 spans as (
     select source_id, count(*) filter (kind = 'malformed') as malformed, count(*) filter (kind = 'blank') as blank,
         sum(byte_len) as bytes
     from span group by source_id
 ),
-stated as (select source_id, count(*) as records from row_state where sheet = $sheet group by source_id),
+stated as (select sheet, source_id, count(*) as records from row_state group by sheet, source_id),
 registered as (
     select source_id, json_extract(detail, '$.rows')::bigint + json_extract(detail, '$.malformed')::bigint as records
     from event where kind = 'source.registered'
@@ -20,9 +26,8 @@ select source.source_id, source.sheet, source.file_name, source.size,
 from source
 left join kept on kept.source_id = source.source_id
 left join spans on spans.source_id = source.source_id
-left join stated on stated.source_id = source.source_id
+left join stated on stated.source_id = source.source_id and stated.sheet = source.sheet
 left join registered on registered.source_id = source.source_id
-where source.sheet = $sheet
 order by source.source_id;
 
 -- name: account_of_states
