@@ -58,9 +58,9 @@ class Slots:
         """
         try:
             return self._fill(self._files[slot], parts)
-        except (OSError, pl.exceptions.ComputeError) as error:
+        except OSError as error:
             raise StagerError(
-                f"no memory could be had to hand rows from process to process ({type(error).__name__})",
+                f"no memory could be had to hand rows from process to process: {error.strerror or 'refused'}",
                 hint="end other programs, or let this one have more memory, and run the same command again",
             ) from None
 
