@@ -28,7 +28,16 @@ from stager import sql
 from stager.errors import IntegrityFailed, StagerError, StagingUnavailable
 from stager.sheets import SHEETS, Kind
 from stager.staging.gathering import ROW_GROUP
-from stager.staging.opening import asked, attach, check_place, check_there, own_files, spill_folder
+from stager.staging.opening import (
+    asked,
+    attach,
+    check_place,
+    check_there,
+    detach,
+    opened,
+    own_files,
+    spill_folder,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -119,20 +128,31 @@ class Staging:
         """
         path = path.absolute()
         memory = memory_for(path, coming) if memory is None else memory
-        fresh = not path.exists()
         if not create:
             check_there(path)
         check_place(path)
-        if fresh:
-            cls._make(path, file_key, memory)
-        return cls._prepared(path, file_key, memory, _threads_for(path, coming), fresh=False)
+
+        def make(connection: duckdb.DuckDBPyConnection) -> None:
+            cls._make(connection, path, file_key, memory)
+
+        fresh = not path.exists()
+        connection = opened(path, file_key, memory, _threads_for(path, coming), make if fresh else None)
+        staging = cls(connection, path, memory)
+        try:
+            staging._prepare(fresh=False)
+        except BaseException:
+            staging.close()
+            raise
+        return staging
 
     @classmethod
-    def _make(cls, path: Path, file_key: str, memory: str) -> None:
+    def _make(cls, connection: duckdb.DuckDBPyConnection, path: Path, file_key: str, memory: str) -> None:
         """Make the file beside its place and link it in when it is whole: a kill leaves none or all of it."""
         spare = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
         try:
-            cls._prepared(spare, file_key, memory, 1, fresh=True).close()
+            attach(connection, spare, file_key)
+            cls(connection, spare, memory)._prepare(fresh=True)
+            detach(connection)
             with suppress(FileExistsError):  # another process made one just now: that one is opened
                 os.link(spare, path)
         except OSError as error:
@@ -149,16 +169,6 @@ class Staging:
         finally:
             for left in (spare, spare.with_name(spare.name + ".wal")):
                 left.unlink(missing_ok=True)
-
-    @classmethod
-    def _prepared(cls, path: Path, file_key: str, memory: str, threads: int | None, *, fresh: bool) -> Self:
-        staging = cls(attach(path, file_key, memory, threads), path, memory)
-        try:
-            staging._prepare(fresh=fresh)
-        except BaseException:
-            staging.close()
-            raise
-        return staging
 
     def __enter__(self) -> Self:
         return self

@@ -58,10 +58,17 @@ def check_place(path: Path) -> None:
         )
 
 
-def attach(path: Path, file_key: str, memory: str, threads: int | None) -> duckdb.DuckDBPyConnection:
-    """A connection to the encrypted file, made if it is not there, that can touch nothing else.
+def opened(
+    path: Path,
+    file_key: str,
+    memory: str,
+    threads: int | None,
+    make: Callable[[duckdb.DuckDBPyConnection], None] | None = None,
+) -> duckdb.DuckDBPyConnection:
+    """A connection to the encrypted file that can touch nothing else.
 
-    threads: how many processors it may use; None for all.
+    threads: how many processors it may use; None for all. make: makes the file, where it is not there,
+    before the connection is shut off; DuckDB's encryption is read and checked once for both.
     Raises StagingUnavailable: held by another process, wrong key, not of DuckDB, not encrypted, or no
     encryption can be had. UsageError: `memory` is no amount of memory.
     """
@@ -71,9 +78,9 @@ def attach(path: Path, file_key: str, memory: str, threads: int | None) -> duckd
         # Before its folder is named: DuckDB refuses it beside spills that a killed process left there.
         connection.execute("SET temp_file_encryption=true")
         connection.execute(f"SET temp_directory={_quoted(str(spill_folder(path)))}")
-        with own_files():
-            connection.execute(f"ATTACH {_quoted(str(path))} AS stg (ENCRYPTION_KEY $key)", {"key": file_key})
-        connection.execute("USE stg")
+        if make:
+            make(connection)
+        attach(connection, path, file_key)
         for setting in _LOCKED:
             connection.execute(setting)
         _prove_encrypted(connection)
@@ -90,6 +97,25 @@ def attach(path: Path, file_key: str, memory: str, threads: int | None) -> duckd
         return connection
     connection.close()
     raise refusal
+
+
+def attach(connection: duckdb.DuckDBPyConnection, path: Path, file_key: str) -> None:
+    """The encrypted file as the one that statements are about, made if it is not there."""
+    try:
+        with own_files():
+            connection.execute(f"ATTACH {_quoted(str(path))} AS stg (ENCRYPTION_KEY $key)", {"key": file_key})
+        connection.execute("USE stg")
+    except duckdb.Error as error:
+        refusal = _refusal(path, error)
+    else:
+        return
+    raise refusal
+
+
+def detach(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let go of the file; it is closed then."""
+    connection.execute("USE memory")
+    connection.execute("DETACH stg")
 
 
 def _connect(memory: str, threads: int | None) -> duckdb.DuckDBPyConnection:
