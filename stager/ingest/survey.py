@@ -10,12 +10,14 @@ import errno
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
+from stager.ahead import ahead
 from stager.errors import InputRefused, Where
 from stager.ingest.encoding import Encoding, HighLines, declared
 from stager.ingest.lines import CR, LF
@@ -24,6 +26,7 @@ HEAD_BYTES = 4 << 20
 LINE_BYTES = 64 << 20
 _CHUNK = 8 << 20
 _NUL_SHARE = 0.1
+_NOWHERE = np.empty(0, dtype=np.intp)
 
 _MAGIC = (
     (b"PK\x03\x04", "a zip file or a spreadsheet (.xlsx)"),
@@ -65,23 +68,22 @@ class _Newlines:
         units = np.frombuffer(chunk, dtype=self.unit, count=len(chunk) // self.unit.itemsize)
         if not len(units):
             return
-        found = {end: units == end for end in (LF, CR)}
-        if self._after_cr and found[LF][0]:
+        found = {end: units == end for end in (LF, CR) if end in chunk}  # most files have no CR at all
+        if self._after_cr and units[0] == LF:
             self.crlf += 1
         if not any(self.count.values()) and not self._after_cr:
-            self.first_is_lone_cr = _begins_with_lone_cr(found[LF], found[CR])
-        for end, mask in found.items():
-            self._measure(end, mask)
-        if found[CR].any():
+            self.first_is_lone_cr = CR in found and _begins_with_lone_cr(units, found[CR])
+        for end in (LF, CR):
+            self._measure(end, np.flatnonzero(found[end]) if end in found else _NOWHERE, len(units))
+        if len(found) == 2:
             self.crlf += int(np.count_nonzero(found[CR][:-1] & found[LF][1:]))
-        self._after_cr = bool(found[CR][-1])
+        self._after_cr = bool(units[-1] == CR)
 
-    def _measure(self, end: int, mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
-        places = np.flatnonzero(mask)
+    def _measure(self, end: int, places: np.ndarray[tuple[int], np.dtype[np.intp]], units: int) -> None:
         self.count[end] += len(places)
-        before = int(places[0]) if len(places) else len(mask)
+        before = int(places[0]) if len(places) else units
         self.longest[end] = max(self.longest[end], (self._open[end] + before) * self.unit.itemsize)
-        self._open[end] = len(mask) - 1 - int(places[-1]) if len(places) else self._open[end] + len(mask)
+        self._open[end] = units - 1 - int(places[-1]) if len(places) else self._open[end] + units
 
     def line_end(self) -> int:
         """CR for a file whose lines end by a bare CR, else LF; a stray CR in other files is content."""
@@ -104,12 +106,10 @@ class _Newlines:
 
 
 def _begins_with_lone_cr(
-    lf: np.ndarray[tuple[int], np.dtype[np.bool_]], cr: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    units: np.ndarray[tuple[int], np.dtype[np.unsignedinteger]],
+    cr: np.ndarray[tuple[int], np.dtype[np.bool_]],
 ) -> bool:
-    if not cr.any():
-        return False
-    place = int(cr.argmax())
-    return not bool(lf[: place + 2].any())
+    return bool(cr.any()) and not bool((units[: int(cr.argmax()) + 2] == LF).any())
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,21 +150,19 @@ def open_regular(path: Path, where: Where) -> BinaryIO:
 def survey(path: Path, override: str | None, where: Where) -> Survey:
     """Reads the file once. override: `--encoding`. Raises InputRefused for what cannot be staged."""
     with open_regular(path, where) as file:
-        chunk = file.read(_CHUNK)
-        head = chunk[:HEAD_BYTES]
+        first = file.read(_CHUNK)
+        head = first[:HEAD_BYTES]
         _refuse_by_head(head, where)
         encoding = declared(head[:65536], override, where)
         _refuse_binary(head[:65536], encoding, where)
         highs = None if encoding else HighLines()
         newlines = _Newlines(encoding.unit if encoding else np.dtype("u1"))
         digest, size = hashlib.sha256(), 0
-        while chunk:
-            digest.update(chunk)
+        for chunk in ahead(_hashed(first, file, digest)):
             newlines.feed(chunk)
             if highs:
                 highs.feed(chunk)
             size += len(chunk)
-            chunk = file.read(_CHUNK)
     if highs:
         highs.feed(b"", last=True)
         encoding = highs.decide(where)
@@ -180,6 +178,15 @@ def survey(path: Path, override: str | None, where: Where) -> Survey:
             hint="it has no line ends that stager knows, or a quote was lost; export it again",
         )
     return Survey(size, digest.hexdigest(), head, encoding, line_end, newlines.style())
+
+
+def _hashed(first: bytes, file: BinaryIO, digest: hashlib._Hash) -> Iterator[bytes]:
+    """The first chunk and those that follow it in the file, each taken into the digest before."""
+    chunk = first
+    while chunk:
+        digest.update(chunk)
+        yield chunk
+        chunk = file.read(_CHUNK)
 
 
 def _refuse_by_head(head: bytes, where: Where) -> None:

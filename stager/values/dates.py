@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
+from typing import Literal
 
 import polars as pl
 from polars.expr.whenthen import Then
@@ -16,6 +17,8 @@ BIRTH = "date_of_birth"
 
 LONGEST_LIFE = 130
 """Years; a birth longer ago is a mistyped one."""
+
+_TOLD = pl.Struct({"utc": pl.Datetime("us", "UTC"), "change": pl.String})
 
 _FIRST_DAY = date(1, 1, 1)
 """The parser knows a year 0, calendars and databases do not."""
@@ -38,27 +41,40 @@ def read_moment(cells: pl.LazyFrame, column: Column, rules: Rules) -> pl.LazyFra
     A time that the clock change repeats is its first occurrence. One that it skips is read with
     the offset before the change (PEP 495, fold 0): 01:30 becomes 02:30.
     """
-    text, local, utc = pl.col("text"), pl.col("_local"), pl.col("_utc")
+    text, local = pl.col("text"), pl.col("_local")
     read = cells.with_columns(
         _local=pl.coalesce(_moment(text, rules.moments), _day(text, rules.dates).cast(pl.Datetime("us")))
-    ).with_columns(
-        _utc=local.dt.replace_time_zone(rules.timezone, ambiguous="earliest", non_existent="null"),
-        _once=local.dt.replace_time_zone(rules.timezone, ambiguous="null", non_existent="null"),
-    )
+    ).with_columns(_told=local.map_batches(lambda times: _told(times, rules.timezone), return_dtype=_TOLD))
     return read.with_columns(
-        value=pl.coalesce(
-            utc.dt.convert_time_zone("UTC"),
-            _by_the_day_before(pl.when(utc.is_null()).then(local), rules.timezone),
-        ),
+        value=pl.col("_told").struct.field("utc"),
         issue=_unreadable("moment", local)
         .when(local >= _midnight(rules.as_of + timedelta(days=1)))
         .then(pl.lit("future"))
-        .when(local.is_not_null() & utc.is_null())
-        .then(pl.lit("clock_skipped"))
-        .when(local.is_not_null() & pl.col("_once").is_null())
-        .then(pl.lit("clock_repeated")),
+        .otherwise(pl.col("_told").struct.field("change")),
         change=pl.lit(None, pl.String),
     )
+
+
+def _told(local: pl.Series, timezone: str) -> pl.Series:
+    """Each local time in UTC, and the clock change it lies in: few do, and only these are looked at twice."""
+    utc = _utc(local, timezone, ambiguous="null")
+    change = pl.Series("change", [None], dtype=pl.String).new_from_index(0, len(local))
+    odd = (local.is_not_null() & utc.is_null()).arg_true()
+    if len(odd):
+        times = local.gather(odd)
+        first = _utc(times, timezone, ambiguous="earliest")
+        # The local time by the offset of a day earlier, which is the offset before a clock change.
+        before = _utc(times.dt.offset_by("-1d"), timezone, ambiguous="earliest").dt.offset_by("24h")
+        skipped = first.is_null()
+        utc = utc.scatter(odd, before.zip_with(skipped, first))
+        said = pl.Series(["clock_repeated", "clock_skipped"]).gather(skipped.cast(pl.UInt32))
+        change = change.scatter(odd, said)
+    return pl.DataFrame({"utc": utc, "change": change}).to_struct(local.name)
+
+
+def _utc(local: pl.Series, timezone: str, *, ambiguous: Literal["earliest", "null"]) -> pl.Series:
+    zoned = local.dt.replace_time_zone(timezone, ambiguous=ambiguous, non_existent="null")
+    return zoned.dt.convert_time_zone("UTC")
 
 
 def _day(text: pl.Expr, form: Format) -> pl.Expr:
@@ -99,11 +115,3 @@ def _years_before(day: date, years: int) -> date:
 def _midnight(day: date) -> datetime:
     """For comparing: to make a date of each moment takes longer than all the rest."""
     return datetime.combine(day, time())
-
-
-def _by_the_day_before(local: pl.Expr, timezone: str) -> pl.Expr:
-    """The local time by the offset of a day earlier, which is the offset before a clock change."""
-    earlier = local.dt.offset_by("-1d").dt.replace_time_zone(
-        timezone, ambiguous="earliest", non_existent="null"
-    )
-    return earlier.dt.convert_time_zone("UTC").dt.offset_by("24h")
