@@ -103,7 +103,7 @@ def cut_plan(staging: Staging, cut: Cut | None = None) -> Plan:
 
 def void_changed(staging: Staging, log: EventLog, after: int) -> int:
     """Void the approval of every unpublished row that an event after `after` changed; how many."""
-    if not staging.one("any_row_changed", after=after):
+    if not staging.one("any_approval_changed", after=after):
         return 0
     staging.run("changed_approvals", after=after)
     voided = log.append_rows("approval.voided", "changed_approval")

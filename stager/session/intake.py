@@ -14,7 +14,7 @@ from stager.ingest.making import Planned
 from stager.ingest.mapping import Mapping, load_mapping
 from stager.ingest.reader import ReadOptions, Source, open_source
 from stager.ingest.stage import SourceAccount, account_for, accounts_for, stage
-from stager.projections import standing
+from stager.projections import fold, standing
 from stager.session.settings import Progress
 from stager.session.workspace import Workspace
 from stager.sheets import SHEETS
@@ -113,4 +113,5 @@ def stage_all(
                     fingerprinter=workspace.fingerprinter,
                     progress=progress,
                 )
+                fold(workspace.staging)  # now, while the next file is made ready
         return accounts

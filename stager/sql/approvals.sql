@@ -25,13 +25,14 @@ select exists (
     where kind in ('source.registered', 'finding.decided', 'decision.undone', 'row.superseded', 'tenant.snapshotted')
         and seq > (select coalesce(max(seq), 0) from event where kind = 'reconcile.finished'));
 
--- name: any_row_changed
--- Whether an event after $after is about rows, as changed_approvals takes it.
-select exists (
-        select 1 from event
-        where seq > $after and row_no is not null
-            and kind not in ('approval.voided', 'finding.closed', 'finding.assigned'))
-    or exists (select 1 from decision where seq > $after or undone_seq > $after);
+-- name: any_approval_changed
+-- Whether there are approvals to void, and an event after $after is about rows, as changed_approvals takes it.
+select exists (select 1 from row_state where approval_seq is not null and chunk_seq is null)
+    and (exists (
+            select 1 from event
+            where seq > $after and row_no is not null
+                and kind not in ('approval.voided', 'finding.closed', 'finding.assigned'))
+        or exists (select 1 from decision where seq > $after or undone_seq > $after));
 
 -- name: changed_approvals
 -- Approved rows, not published, that an event after $after is about.
