@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from stager.errors import IntegrityFailed, StagingInUse, StagingUnavailable
-from stager.session.review_views import Taken
 from stager.staging import check_there
 
 if TYPE_CHECKING:
     import psutil
+
+    from stager.session.review_views import Taken
 
 COMMANDS = (
     "approve",
@@ -119,6 +120,8 @@ class Copy:
 def who_has(in_use: StagingInUse) -> Taken | None:
     """The process that has the file open, as far as this person may know of it; None where it is gone."""
     import psutil  # here, as below: a command that finds the file free needs none of it
+
+    from stager.session.review_views import Taken
 
     if in_use.pid is None:
         return None

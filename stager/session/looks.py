@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stager import sql
-from stager.session.review_views import ColumnLook
 from stager.sheets import SHEET, Column, Kind, Sheet
 from stager.staging import Staging
 
 if TYPE_CHECKING:
     from stager.decisions import Finding
+    from stager.session.review_views import ColumnLook
 
 _MOST_VALUES = 12
 
@@ -42,6 +42,8 @@ class Looks:
 
 
 def _look(staging: Staging, sheet: Sheet, column: Column) -> ColumnLook:
+    from stager.session.review_views import ColumnLook  # here: a command that shows none should not wait
+
     staging.run("count_values", {"table": sheet.table, "field": sql.identifier(column.field)})
     filled, rows, distinct = staging.rows("look_of_column")[0]
     return ColumnLook(

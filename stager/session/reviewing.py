@@ -9,22 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from stager.errors import StagingInUse
-from stager.session import reading, signing
+from stager.session import reading
 from stager.session.looking import who_has
 from stager.session.reading import Filter
-from stager.session.review_views import (
-    EventFilter,
-    FindingView,
-    LastDecision,
-    LogLine,
-    QueueFilter,
-    QueueLine,
-    QueueOrder,
-    Record,
-    Signing,
-    Taken,
-    Way,
-)
 from stager.session.settings import Settings
 from stager.session.workspace import Workspace, key_for
 
@@ -32,6 +19,19 @@ if TYPE_CHECKING:
     from stager.decisions import BlindIndex, Finding
     from stager.session.log_reading import Events
     from stager.session.queue import Queue
+    from stager.session.review_views import (
+        EventFilter,
+        FindingView,
+        LastDecision,
+        LogLine,
+        QueueFilter,
+        QueueLine,
+        QueueOrder,
+        Record,
+        Signing,
+        Taken,
+        Way,
+    )
 
 
 class Reviewing(ABC):
@@ -42,11 +42,12 @@ class Reviewing(ABC):
         for name in ("evidence", "log_reading", "linking"):
             import_module(f"stager.session.{name}")
 
-    def queue(self, wanted: QueueFilter, order: QueueOrder = QueueOrder.NUMBER) -> Queue:
-        """The findings that a filter means, in order, read page by page."""
+    def queue(self, wanted: QueueFilter, order: QueueOrder | None = None) -> Queue:
+        """The findings that a filter means, in order, by their number where none is named; page by page."""
         from stager.session.queue import Queue
+        from stager.session.review_views import QueueOrder
 
-        return Queue(self._open().staging, wanted, order)
+        return Queue(self._open().staging, wanted, order or QueueOrder.NUMBER)
 
     def finding_view(self, finding_id: int) -> FindingView:
         """A finding with everything that a person needs to decide it. UsageError where there is none."""
@@ -111,6 +112,8 @@ class Reviewing(ABC):
 
     def signing(self, sheet: str | None = None) -> Signing:
         """What an approval would sign now, and what it would leave; writes nothing."""
+        from stager.session import signing
+
         return signing.signing(self._open().staging, sheet)
 
     def assign(self, findings: Sequence[Finding], to: str, note: str | None, *, actor: str) -> int:
