@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 from unittest.mock import patch
 
+import pytest
+from textual.command import CommandPalette
 from textual.pilot import Pilot
 
 from stager.session import Session, Settings
@@ -24,16 +26,32 @@ NARROW: Size = (80, 24)
 MIDDLE: Size = (120, 35)
 WIDE: Size = (160, 50)
 SIZES = (NARROW, MIDDLE, WIDE)
+PICTURED = [
+    pytest.param(size, id=f"{size[0]}x{size[1]}", marks=[pytest.mark.soak] if size == MIDDLE else [])
+    for size in SIZES
+]
+"""The sizes; the middle one is left to the soak."""
 
 _SECONDS = 60.0
 """Until a key must have had its effect, on a busy machine."""
 _TURNS = 5
-"""How often every widget has to have heard all that was sent to it, with nothing asked in between."""
+"""How often the loop has to be at rest, with nothing asked and all drawn in between."""
+_LOOK_EVERY = 0.005
+"""Seconds between two looks at what is still under way; asked for more often, it would only be slower."""
 
 
 async def _next_turn(*_: float) -> None:
     """In place of Textual's own waiting, which tells rest by the processor's: settled tells it exactly."""
     await asyncio.sleep(0)
+
+
+async def _at_rest(until: float) -> None:
+    """Until no task of the loop can go on: each waits for a message, a moment or another thread."""
+    ready = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]
+    await asyncio.sleep(0)
+    while ready:
+        assert time.monotonic() < until, "the program did not come to rest"
+        await asyncio.sleep(0)
 
 
 class Keys:
@@ -72,19 +90,31 @@ class Keys:
         self.pressed += len(names)
 
     async def settled(self) -> None:
-        """Until nothing is asked of the session any more, and what came of it is drawn."""
+        """Until nothing is asked of the session or looked up any more, and what came of it is drawn."""
         quiet, until = 0, time.monotonic() + _SECONDS
         while quiet < _TURNS:
             assert time.monotonic() < until, "the program did not come to rest"
-            await self.pilot.pause(0.005 if self._under_way else 0)
-            quiet = 0 if self._under_way else quiet + 1
+            if self._busy:
+                await asyncio.sleep(_LOOK_EVERY)
+            await _at_rest(until)
+            if self.app.is_running:
+                self.app.screen._on_timer_update()
+            quiet = 0 if self._busy else quiet + 1
+
+    @property
+    def _busy(self) -> bool:
+        """Something is asked of the session, or the palette, which takes its time, still gathers commands."""
+        screens = self.app.screen_stack if self.app.is_running else []
+        return self._under_way > 0 or any(
+            isinstance(each, CommandPalette) and not each.has_class("-ready") for each in screens
+        )
 
     async def until(self, seen: Callable[[], bool]) -> None:
         """Until something is so."""
         until = time.monotonic() + _SECONDS
         while not seen():
             assert time.monotonic() < until, "it did not come so far"
-            await self.pilot.pause(0.005)
+            await asyncio.sleep(_LOOK_EVERY)
         await self.settled()
 
     @property
