@@ -66,7 +66,7 @@ def states(session: Session) -> dict[str, int]:
     return found
 
 
-@pytest.mark.parametrize("at", [1, 3, 6])
+@pytest.mark.parametrize("at", [3, *(pytest.param(at, marks=pytest.mark.soak) for at in (1, 6))])
 def test_stopped_publishing_stands_and_goes_on(approved: Session, clinic_tenant: Tenant, at: int) -> None:
     """What is in is recorded as published; the same step again publishes the rest, each row once."""
     slug = clinic_tenant.slug

@@ -333,7 +333,9 @@ def test_a_review_needs_a_terminal(
     assert "stager findings" in said
 
 
-@pytest.mark.parametrize("size", [*SIZES, (40, 10), (250, 80)])
+@pytest.mark.parametrize(
+    "size", [(40, 10), (250, 80), *(pytest.param(size, marks=pytest.mark.soak) for size in SIZES)]
+)
 def test_no_size_is_a_fault(settings: Settings, size: Size) -> None:
     """From a corner of a screen to a wall, every screen of the core opens."""
 

@@ -14,18 +14,12 @@ from stager.errors import StagingInUse
 from stager.session import Settings
 from stager.session.review_views import Taken
 from tests.migration import cloned
-from tests.review_keys import MIDDLE, SIZES, Keys, Size, review_app
+from tests.review_keys import PICTURED, Keys, Size, review_app
 from tui.app import ReviewApp
 from tui.screens.taken import TakenScreen
 from tui.screens.tour import TourScreen
 
 Compare = Callable[..., bool]
-
-PICTURED = [
-    pytest.param(size, id=f"{size[0]}x{size[1]}", marks=[pytest.mark.soak] if size == MIDDLE else [])
-    for size in SIZES
-]
-"""The sizes; the middle one is left to the soak."""
 
 SCREENS: dict[str, list[str]] = {
     "home": [],

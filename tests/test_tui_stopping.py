@@ -14,7 +14,7 @@ import pytest
 from stager.session import Settings
 from stager.tenant.registry import Tenant
 from tests.migration import cloned
-from tests.review_keys import MIDDLE, SIZES, Keys, Size, at_keys, reading
+from tests.review_keys import MIDDLE, PICTURED, Keys, Size, at_keys, reading
 from tests.test_review_cancel import TABLES
 from tests.test_tui_everywhere import ODD_NAME, drawn, push, seen_after
 from tui.desk import Telling
@@ -75,7 +75,7 @@ async def stopped_by_key(keys: Keys, held: Held, has: Callable[[], int]) -> tupl
     return stopping, " ".join(drawn(keys).split()), before
 
 
-@pytest.mark.parametrize("at", [1, 3])
+@pytest.mark.parametrize("at", [1, pytest.param(3, marks=pytest.mark.soak)])
 def test_a_run_that_is_stopped_by_key_goes_on_by_key(
     approved: Settings, clinic_tenant: Tenant, at: int
 ) -> None:
@@ -106,7 +106,7 @@ def test_a_run_that_is_stopped_by_key_goes_on_by_key(
         assert session.plan().total == 0
 
 
-@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x35", "160x50"])
+@pytest.mark.parametrize("size", PICTURED)
 def test_the_finished_run_is_told_in_full_at_every_size(approved: Settings, size: Size) -> None:
     """Rows by sheet, transactions, plan, and where the report is, in a folder with whatever name."""
 
