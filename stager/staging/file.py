@@ -33,6 +33,7 @@ from stager.staging.opening import (
     attach,
     check_place,
     check_there,
+    close,
     detach,
     opened,
     own_files,
@@ -178,8 +179,7 @@ class Staging:
 
     def close(self) -> None:
         """Checkpoint and close; leaves no spill behind."""
-        self._connection.interrupt()  # after Ctrl-C a query may still run, and closing would wait for its end
-        self._connection.close()
+        close(self._connection)
         shutil.rmtree(spill_folder(self.path), ignore_errors=True)
 
     def remove_unused(self) -> None:

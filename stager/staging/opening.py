@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -91,12 +91,23 @@ def opened(
     except OSError as error:
         refusal = _unopened(path, str(error.strerror))
     except BaseException:
-        connection.close()
+        close(connection)
         raise
     else:
         return connection
-    connection.close()
+    close(connection)
     raise refusal
+
+
+def close(connection: duckdb.DuckDBPyConnection) -> None:
+    """Close a connection, whatever it is at: after Ctrl-C a query may still run, and closing would wait.
+
+    A query that was interrupted keeps its file, beyond the end of its connection, until another one is asked.
+    """
+    connection.interrupt()
+    with suppress(duckdb.Error):
+        connection.execute("select 1")
+    connection.close()
 
 
 def attach(connection: duckdb.DuckDBPyConnection, path: Path, file_key: str) -> None:
