@@ -18,7 +18,7 @@ BIRTH = "date_of_birth"
 LONGEST_LIFE = 130
 """Years; a birth longer ago is a mistyped one."""
 
-_TOLD = pl.Struct({"utc": pl.Datetime("us", "UTC"), "change": pl.String})
+_TOLD = pl.Struct({"utc": pl.Datetime("us", "UTC"), "clock": pl.String})
 
 _FIRST_DAY = date(1, 1, 1)
 """The parser knows a year 0, calendars and databases do not."""
@@ -50,7 +50,7 @@ def read_moment(cells: pl.LazyFrame, column: Column, rules: Rules) -> pl.LazyFra
         issue=_unreadable("moment", local)
         .when(local >= _midnight(rules.as_of + timedelta(days=1)))
         .then(pl.lit("future"))
-        .otherwise(pl.col("_told").struct.field("change")),
+        .otherwise(pl.col("_told").struct.field("clock")),
         change=pl.lit(None, pl.String),
     )
 
@@ -58,7 +58,7 @@ def read_moment(cells: pl.LazyFrame, column: Column, rules: Rules) -> pl.LazyFra
 def _told(local: pl.Series, timezone: str) -> pl.Series:
     """Each local time in UTC, and the clock change it lies in: few do, and only these are looked at twice."""
     utc = _utc(local, timezone, ambiguous="null")
-    change = pl.Series("change", [None], dtype=pl.String).new_from_index(0, len(local))
+    clock = pl.Series("clock", [None], dtype=pl.String).new_from_index(0, len(local))
     odd = (local.is_not_null() & utc.is_null()).arg_true()
     if len(odd):
         times = local.gather(odd)
@@ -68,8 +68,8 @@ def _told(local: pl.Series, timezone: str) -> pl.Series:
         skipped = first.is_null()
         utc = utc.scatter(odd, before.zip_with(skipped, first))
         said = pl.Series(["clock_repeated", "clock_skipped"]).gather(skipped.cast(pl.UInt32))
-        change = change.scatter(odd, said)
-    return pl.DataFrame({"utc": utc, "change": change}).to_struct(local.name)
+        clock = clock.scatter(odd, said)
+    return pl.DataFrame({"utc": utc, "clock": clock}).to_struct(local.name)
 
 
 def _utc(local: pl.Series, timezone: str, *, ambiguous: Literal["earliest", "null"]) -> pl.Series:
