@@ -19,6 +19,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
@@ -132,12 +133,8 @@ class Staging:
         if not create:
             check_there(path)
         check_place(path)
-
-        def make(connection: duckdb.DuckDBPyConnection) -> None:
-            cls._make(connection, path, file_key, memory)
-
-        fresh = not path.exists()
-        connection = opened(path, file_key, memory, _threads_for(path, coming), make if fresh else None)
+        make = None if path.exists() else partial(cls._make, path, file_key, memory)
+        connection = opened(path, file_key, memory, _threads_for(path, coming), make)
         staging = cls(connection, path, memory)
         try:
             staging._prepare(fresh=False)
@@ -147,7 +144,7 @@ class Staging:
         return staging
 
     @classmethod
-    def _make(cls, connection: duckdb.DuckDBPyConnection, path: Path, file_key: str, memory: str) -> None:
+    def _make(cls, path: Path, file_key: str, memory: str, connection: duckdb.DuckDBPyConnection) -> None:
         """Make the file beside its place and link it in when it is whole: a kill leaves none or all of it."""
         spare = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
         try:

@@ -58,7 +58,7 @@ def read_moment(cells: pl.LazyFrame, column: Column, rules: Rules) -> pl.LazyFra
 def _told(local: pl.Series, timezone: str) -> pl.Series:
     """Each local time in UTC, and the clock change it lies in: few do, and only these are looked at twice."""
     utc = _utc(local, timezone, ambiguous="null")
-    clock = pl.Series("clock", [None], dtype=pl.String).new_from_index(0, len(local))
+    clock = pl.repeat(None, len(local), dtype=pl.String, eager=True)
     odd = (local.is_not_null() & utc.is_null()).arg_true()
     if len(odd):
         times = local.gather(odd)
