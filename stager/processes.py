@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import signal
@@ -48,6 +49,7 @@ def _interrupts_held() -> Iterator[None]:
 def _begin(begin: Callable[..., object], given: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    atexit.register(os._exit, 0)  # at once: who began it waits for its end
     begin(*given)
     gc.freeze()  # what was imported is never garbage: looking through it again and again takes time
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 ID_BYTES = 16
+FRAME_BEFORE, FRAME_BEHIND = 8, 18
 LAST_ROW = 2**28 - 1
 """The highest row number that an id can hold."""
 
@@ -62,15 +63,12 @@ def row_id_bytes(
     return whole
 
 
-def row_id_texts(
-    tenant: str, sheet: str, sha256: str, row_nos: Sequence[int] | npt.NDArray[np.integer]
-) -> list[str]:
-    """As `row_id_bytes`, as PostgreSQL and `str` write a UUID."""
-    import polars as pl
-
-    digits = row_id_column(tenant, sheet, sha256, row_nos).bin.encode("hex")
-    parts = [digits.str.slice(at, length) for at, length in ((0, 8), (8, 4), (12, 4), (16, 4), (20, 12))]
-    return pl.select(pl.concat_str(parts, separator="-")).to_series().to_list()
+def row_id_frame(tenant: str, sheet: str, sha256: str) -> str:
+    """What is alike in the ids of all of a source's rows, written as PostgreSQL writes a UUID: the first
+    FRAME_BEFORE characters and, put to them, the last FRAME_BEHIND.
+    """
+    whole = str(UUID(bytes=_frame(tenant, sheet, sha256)))
+    return whole[:FRAME_BEFORE] + whole[-FRAME_BEHIND:]
 
 
 def row_id_column(

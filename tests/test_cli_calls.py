@@ -29,7 +29,7 @@ from stager.errors import (
 from stager.session import Session
 
 ROOT = Path(__file__).parents[1]
-MAIN = "import sys; from stager.cli import main; sys.exit(main())"
+MAIN = "from stager.cli import run; run()"
 
 
 @pytest.fixture

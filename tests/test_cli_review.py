@@ -269,7 +269,7 @@ def test_a_set_is_asked_about_on_a_terminal(
 def _on_terminal(*arguments: str, answers: dict[str, str]) -> str:
     """What a call in a terminal of its own showed; each answer is typed when its question has appeared."""
     ours, theirs = pty.openpty()
-    program = "import sys; from stager.cli import main; sys.exit(main())"
+    program = "from stager.cli import run; run()"
     command = [sys.executable, "-c", program, *arguments]
     environ = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "dumb"}
     waiting, said, until = dict(answers), "", time.monotonic() + 60

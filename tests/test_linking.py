@@ -13,7 +13,7 @@ import pytest
 from stager.decisions import Decision
 from stager.errors import UsageError
 from stager.reconcile import reconcile
-from stager.tenant.people import SNAPSHOT
+from stager.tenant import people
 from tests.cascade import Person, Row, say_patients, say_rows
 from tests.migration import Cells, Migration, drug, nhs, note
 
@@ -195,7 +195,9 @@ def lend_snapshot(migration: Migration, own: Sequence[Person]) -> None:
     ]
     workspace = migration.session._open()
     with workspace.writing("engineer") as log:
-        with workspace.staging.lent(snapshot=pl.DataFrame(rows, schema=SNAPSHOT, orient="row")):
+        with workspace.staging.lent(
+            snapshot=pl.DataFrame(rows, schema=people.framed(b"").schema, orient="row")
+        ):
             workspace.staging.run("forget_snapshot")
             workspace.staging.run("keep_snapshot")
         log.append("tenant.snapshotted", {"people": len(own), "digest": "00"})

@@ -15,7 +15,7 @@ from stager.decisions import Choice, Decision, decide, decide_rows
 from stager.errors import UsageError
 from stager.reconcile import reconcile
 from stager.session.linking import indexer
-from stager.tenant.people import SNAPSHOT
+from stager.tenant import people as tenants_people
 from tests.migration import Migration, allergy, drug, nhs, note, patient
 from tests.test_linking import Made
 from tests.test_rebuild import Review
@@ -85,7 +85,8 @@ def keep_own_people(migration: Migration, made: Made) -> None:
     ]
     with workspace.writing("engineer") as log:
         workspace.bind(log, "maple")
-        with workspace.staging.lent(snapshot=pl.DataFrame(people, schema=SNAPSHOT, orient="row")):
+        schema = tenants_people.framed(b"").schema
+        with workspace.staging.lent(snapshot=pl.DataFrame(people, schema=schema, orient="row")):
             workspace.staging.run("keep_snapshot")
         log.append("tenant.snapshotted", {"people": len(people), "digest": "00"})
         reconcile(workspace.staging, log, digester=workspace.fingerprinter.column, index=index)

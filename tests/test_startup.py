@@ -66,6 +66,11 @@ def test_what_needs_no_stage_waits_for_none(place: Place, command: list[str]) ->
     assert _loaded(place, STAGES, *command) == []
 
 
+def test_where_nothing_happened_no_row_is_linked_anew(place: Place) -> None:
+    """Nor is what links rows read: a decision was linked inside its own command."""
+    assert _loaded(place, ("polars", "pyarrow", "numpy"), "reconcile") == []
+
+
 def test_help_opens_nothing(place: Place) -> None:
     """Nor is DuckDB read for the program's own page."""
     assert _loaded(place, (*STAGES, "duckdb", "cryptography"), "--help") == []

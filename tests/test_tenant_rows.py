@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from stager.errors import IntegrityFailed, StagerError
+from stager.row_ids import row_id
 from stager.tenant import lineage, people, postgres
 from stager.tenant.copying import copy_into, existing_ids
 from stager.tenant.ledger import LedgerEntry, advisory_lock, read, write
@@ -220,6 +221,34 @@ def test_a_source_row_gets_one_id_for_ever(django: Connection, again: LineageRow
     assert caught.value.__cause__ is None
 
 
+ADD_USER = (
+    "insert into accounts_user (password, is_superuser, is_staff, is_active, date_joined, username,"
+    " first_name, last_name, email, birth_date, phone, sex, address, town, postcode, next_of_kin,"
+    " next_of_kin_phone, role) values ('!', false, false, true, now(), %s, '', '', '', '1990-01-01',"
+    " '', 'N', '', '', '', '', '', %s)"
+)
+OTHERS = people.Migration("oak", ["ab" * 32])
+"""A migration that brought nobody yet."""
+
+
+def own_people(connection: Connection, profile: Profile, but: people.Migration = OTHERS) -> pl.DataFrame:
+    """The tenant's own people as a frame, looked at as reconciling does."""
+    text = people.read(connection, profile, but)
+    found = people.framed(text)
+    assert people.count(connection, profile, but) == found.height
+    assert people.lines_of(text) == people.lines(found)
+    assert found.schema == people.framed(b"").schema
+    return found
+
+
+def add_person(connection: Connection, id_: uuid.UUID, legacy_id: str, role: str = "PATIENT") -> None:
+    connection.execute(
+        "insert into users_user (id, legacy_id, username, first_name, last_name, date_of_birth, role)"
+        " values (%s, %s, %s, 'A', 'B', '1990-01-01', %s)",
+        [id_, legacy_id, id_, role],
+    )
+
+
 def test_the_snapshot_of_a_clinic(clinic: Connection) -> None:
     """Everyone is in it, staff too; blanks are NULL, and the blind index comes as its 16 bytes."""
     clinic.execute(
@@ -229,9 +258,7 @@ def test_the_snapshot_of_a_clinic(clinic: Connection) -> None:
         " (%(b)s, ' ', 'u2', 'C', 'D', '1990-01-01', null, '', 'CLINICIAN')",
         {"a": uuid.UUID(int=1), "b": uuid.UUID(int=2), "index": b"\1" * 16},
     )
-    found = people.snapshot(clinic, CLINIC).sort("target_id")
-    assert found.schema == people.SNAPSHOT
-    assert found.rows() == [
+    assert own_people(clinic, CLINIC).rows() == [
         (str(uuid.UUID(int=1)), "P1", b"\1" * 16, "a@example.org", "PATIENT"),
         (str(uuid.UUID(int=2)), None, None, None, "CLINICIAN"),
     ]
@@ -240,29 +267,58 @@ def test_the_snapshot_of_a_clinic(clinic: Connection) -> None:
 def test_the_snapshot_of_an_application_speaks_the_sheets_words(django: Connection) -> None:
     """The application's `doctor` is the sheet's CLINICIAN; a role that is not mapped stays as it is."""
     for username, role in (("u1", "doctor"), ("u2", "pharmacist")):
-        django.execute(
-            "insert into accounts_user (password, is_superuser, is_staff, is_active, date_joined, username,"
-            " first_name, last_name, email, birth_date, phone, sex, address, town, postcode, next_of_kin,"
-            " next_of_kin_phone, role) values ('!', false, false, true, now(), %s, '', '', '', '1990-01-01',"
-            " '', 'N', '', '', '', '', '', %s)",
-            [username, role],
-        )
-    found = people.snapshot(django, DJANGO).sort("target_id")
+        django.execute(ADD_USER, [username, role])
+    found = own_people(django, DJANGO)
     assert found["target_id"].to_list() == ["1", "2"]
     assert found["role"].to_list() == ["CLINICIAN", "pharmacist"]
 
 
-def test_a_snapshot_larger_than_a_batch_is_whole(clinic: Connection) -> None:
-    """People come in batches, and none is lost between them."""
-    clinic.execute(
-        "insert into users_user (id, legacy_id, username, first_name, last_name, date_of_birth, role)"
-        " select gen_random_uuid(), n, n, 'A', 'B', '1990-01-01', 'PATIENT'"
-        " from generate_series(1, 50001) as n"
-    )
-    found = people.snapshot(clinic, CLINIC)
-    assert found.height == found["legacy_id"].n_unique() == 50_001
+@pytest.mark.parametrize(
+    "odd", ['say "x"', "a,b", "two\nlines", "two\r\nlines", "\r", "\\.", "\\N", "'", "Ä\u2028"]
+)
+def test_whatever_the_tenant_writes_is_read(clinic: Connection, odd: str) -> None:
+    """Text that CSV has to quote comes as it stands, among text that it need not."""
+    for number, legacy_id in enumerate(["P0", odd, f"P{odd}2"], 1):
+        add_person(clinic, uuid.UUID(int=number), legacy_id)
+    assert own_people(clinic, CLINIC)["legacy_id"].to_list() == ["P0", odd.strip(" "), f"P{odd}2"]
 
 
-def test_an_empty_tenant_has_an_empty_snapshot(clinic: Connection) -> None:
+def test_whom_the_migration_brought_is_not_the_tenants_own(clinic: Connection) -> None:
+    """Whatever row of one of its files it was; another file's, sheet's or tenant's person is."""
+    ours = [
+        row_id("oak", "patients", sha256, row) for sha256 in ("ab" * 32, "cd" * 32) for row in (1, 70_000)
+    ]
+    theirs = [
+        row_id("oak", "patients", "ef" * 32, 1),
+        row_id("elm", "patients", "ab" * 32, 1),
+        uuid.UUID(int=1),
+    ]
+    for number, each in enumerate([*ours, *theirs]):
+        add_person(clinic, each, f"P{number}")
+    found = own_people(clinic, CLINIC, people.Migration("oak", ["ab" * 32, "cd" * 32]))
+    assert found["target_id"].to_list() == sorted(map(str, theirs))
+    nobody = people.Migration("oak", [])
+    assert people.count(clinic, CLINIC, nobody) == len(ours + theirs)
+
+
+def test_whom_the_migration_drew_an_id_for_is_not_the_applications_own(django: Connection) -> None:
+    """The lineage knows whose rows they were; a number that another table drew is nobody's."""
+    for username in ("u1", "u2", "u3"):
+        django.execute(ADD_USER, [username, "patient"])
+    with transaction(django):
+        lineage.write_lineage(
+            django,
+            [
+                LineageRow("patients", bytes.fromhex("ab" * 32), 1, "accounts_user", 1),
+                LineageRow("notes", bytes.fromhex("ab" * 32), 1, "records_note", 2),
+                LineageRow("patients", bytes.fromhex("ef" * 32), 1, "accounts_user", 3),
+            ],
+        )
+    assert own_people(django, DJANGO)["target_id"].to_list() == ["2", "3"]
+    assert people.count(django, DJANGO, people.Migration("oak", [])) == 3
+
+
+def test_an_empty_tenant_has_nobody(clinic: Connection) -> None:
     """No people is a frame with its columns and no rows."""
-    assert people.snapshot(clinic, CLINIC).equals(pl.DataFrame(schema=people.SNAPSHOT))
+    assert people.read(clinic, CLINIC, OTHERS) == b""
+    assert own_people(clinic, CLINIC).is_empty()

@@ -1,8 +1,6 @@
 """`python -m stager.cli`: the program without its console script."""
 
-import sys
-
-from stager.cli.app import main
+from stager.cli.entry import run
 
 if __name__ == "__main__":  # a process that makes rows ready imports this module, too
-    sys.exit(main())
+    run()

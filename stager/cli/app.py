@@ -31,6 +31,7 @@ from stager.cli import (
     tenants,
     verify,
 )
+from stager.cli.commands import Program, families
 from stager.cli.hoisting import hoist
 from stager.cli.imports import amid_import, refuse_needless
 from stager.cli.invocation import Invocation, actor_or_user
@@ -47,6 +48,7 @@ _COMPLETION = "_STAGER_COMPLETE"
 
 app = typer.Typer(
     name=PROGRAM,
+    cls=Program,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 80},
@@ -69,7 +71,7 @@ for _family in (
     demo,
     tenants,
 ):
-    _family.add_to(app)
+    _family.add_to(families)
 
 
 def _version(*, asked: bool) -> None:

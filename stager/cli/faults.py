@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import platform
-import secrets
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ class Fault:
 
 def report(error: BaseException, environ: Mapping[str, str]) -> Fault:
     """Write the fault's places to a file of mode 0600 in `$XDG_STATE_HOME/stager/faults`."""
-    fault_id = secrets.token_hex(4)
+    fault_id = os.urandom(4).hex()
     path = folder(environ) / f"{fault_id}.txt"
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -21,12 +21,14 @@ tenant = typer.Typer(
     help="Set tenants' databases up and look at them.",
     epilog=options.examples("stager tenant list", "stager tenant check -t maple-surgery"),
     rich_markup_mode=None,
+    add_completion=False,
 )
 keys = typer.Typer(
     name="keys",
     help="Look after the keys of tenants' protected fields.",
     epilog=options.examples("stager keys list -t maple-surgery", "stager keys rotate -t maple-surgery"),
     rich_markup_mode=None,
+    add_completion=False,
 )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
+from stager.reconcile.scope import KEYS
 from stager.records import slices
 from stager.sheets import PATIENTS
 from stager.staging import Staging
@@ -13,9 +14,6 @@ from stager.values import fold_name, nhs_digits
 
 BlindIndex = Callable[[Sequence[str]], list[bytes]]
 """Ten-digit NHS numbers → their blind indexes in the tenant's database."""
-
-KEYS = ("legacy_id", "nhs_number", "email", "first_name", "last_name", "date_of_birth", "role")
-"""The columns that people are found and compared by."""
 
 
 def gather_people(

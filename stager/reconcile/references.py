@@ -11,14 +11,13 @@ from datetime import date
 import polars as pl
 
 from stager import sql
+from stager.reconcile.scope import REFERENCES
 from stager.sheets import NOTES
 from stager.staging import Staging
 from stager.values import Rules, nhs_digits, normalise
 
 Digester = Callable[[Sequence[bytes]], Sequence[bytes]]
 """Values → keyed digests, so that a finding can say what it is about without showing it."""
-
-REFERENCES = ("patient_ref", "practitioner_ref")
 
 _ANY_RULES = Rules(as_of=date(1970, 1, 1))  # references are trimmed and read as numbers alike under all rules
 _OF_PRACTITIONERS = "where hit.rank <> 2 and coalesce(hit.role, 'PATIENT') <> 'PATIENT'"

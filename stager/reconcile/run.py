@@ -1,24 +1,24 @@
-"""One reconciliation: what every row is linked to now, against what is known, as events."""
+"""One reconciliation: what every row is linked to now, against what is known, as events.
+
+What looks at rows is imported where there are some, with polars: after a person's decision, which is linked
+inside its own command, there are none.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from stager.event_log import EventLog
-from stager.reconcile.people import BlindIndex, gather_people
-from stager.reconcile.references import (
-    Digester,
-    distinct_references,
-    gather_references,
-    judge_references,
-    link_rows,
-)
 from stager.reconcile.scope import find_scope
-from stager.reconcile.wanted import want_of_links, want_repeats
 from stager.staging import Staging
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from stager.reconcile.people import BlindIndex
+    from stager.reconcile.references import Digester
 
 Progress = Callable[[str], None]
 
@@ -65,21 +65,9 @@ def look(
     scope = find_scope(staging, whole=whole or fresh is not None)
     if not scope.sheets:
         return None
-    progress("gathering references")
-    staging.run("start_wanted_findings")
-    linking = gather_references(staging, scope.among("cells")) > 0 or scope.people
-    if linking:
-        references = distinct_references(staging, digester)
-        progress("finding persons")
-        gather_people(staging, index, references, fresh)
-        judge_references(staging, references)
-        progress("linking rows")
-        link_rows(staging, scope.among("row_state"))
-        progress("checking rows")
-        want_of_links(staging, digester, people=scope.people)
-    want_repeats(staging, scope)
-    staging.run("new_findings", last=staging.one("last_finding"))
-    staging.run("gone_findings")
+    from stager.reconcile.looking import look_at
+
+    linking = look_at(staging, scope, digester, index, fresh, progress)
     return Seen(staging.one("count_rows_of", {"table": "scope"}), linking)
 
 

@@ -3,18 +3,21 @@
 A row hangs on its own cells and decisions, on the records that equal it, and on the persons that its
 references mean: those it is linked to, those that its open question names, and those whose keys it says.
 So the rows in scope come out as they would if every row were looked at.
+
+polars is imported where references are compared: mostly nothing happened that another row may hang on.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import polars as pl
-
-from stager.reconcile.people import KEYS
-from stager.reconcile.references import REFERENCES, read_references
 from stager.sheets import SHEETS, Kind, Sheet
 from stager.staging import Staging
+
+KEYS = ("legacy_id", "nhs_number", "email", "first_name", "last_name", "date_of_birth", "role")
+"""The columns that people are found and compared by."""
+
+REFERENCES = ("patient_ref", "practitioner_ref")
 
 _MANY = 1000
 """Touched persons beyond which nearly every row would be found to hang on one of them."""
@@ -79,6 +82,10 @@ def _sheets(staging: Staging) -> tuple[Sheet, ...]:
 
 def _add_meant(staging: Staging) -> None:
     """Add the rows whose references say a key that a touched person has, or ever had."""
+    import polars as pl
+
+    from stager.reconcile.references import read_references
+
     keys = read_references(staging.frame("keys_of_touched")["text"])
     references = read_references(staging.frame("every_reference")["raw"])
     meant = pl.any_horizontal(

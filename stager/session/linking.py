@@ -6,24 +6,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from stager.crypto.blind_index import BlindIndex
 from stager.errors import ReviewNeeded, TenantUnavailable, UsageError
 from stager.event_log import EventLog
 from stager.projections import standing
-from stager.row_ids import row_id_texts
 from stager.session.settings import Progress
 from stager.session.tenants import Doors
 from stager.session.workspace import Workspace
 from stager.staging import Staging
-from stager.tenant import lineage, people
-from stager.tenant.postgres import Connection
-from stager.tenant.profile import Profile
+from stager.tenant import people
 from stager.tenant.schema import prove_tenant
 from stager.wording import counted
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from stager.reconcile import Outcome
 
 BlindIndexer = Callable[[Sequence[str]], list[bytes]]
@@ -31,10 +28,14 @@ BlindIndexer = Callable[[Sequence[str]], list[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class _Snapshot:
-    """The tenant's own people as read now. digest: keyed, in hex, over all of them."""
+    """The tenant's own people as read now: their text, and its digest, keyed, in hex."""
 
-    people: pl.DataFrame
+    text: bytes
     digest: str
+
+    @property
+    def people(self) -> pl.DataFrame:
+        return people.framed(self.text)
 
 
 def link(workspace: Workspace, doors: Doors, log: EventLog) -> Outcome:
@@ -103,13 +104,8 @@ def require_compared(workspace: Workspace, doors: Doors, slug: str) -> None:
     """ReviewNeeded where the tenant has people of its own with whom no row was ever compared."""
     if standing_snapshot(workspace.staging):
         return
-    profile = doors.profile(slug)
     with doors.connected(slug) as connection:
-        found = people.snapshot(connection, profile)["target_id"]
-        if found.is_empty():
-            return
-        ours = _our_people(workspace.staging, connection, profile, slug)
-    strangers = len(set(found.to_list()) - ours)
+        strangers = people.count(connection, doors.profile(slug), _ours(workspace.staging, slug))
     if strangers:
         raise ReviewNeeded(
             f"tenant {slug} has {counted(strangers, 'person', 'people')} of its own, "
@@ -135,37 +131,25 @@ def standing_snapshot(staging: Staging) -> bool:
 
 def _read_people(workspace: Workspace, doors: Doors, slug: str) -> _Snapshot | None:
     """The tenant's own people, None where they are those that are kept already."""
-    profile, staging = doors.profile(slug), workspace.staging
     with doors.connected(slug) as connection:
         prove_tenant(connection, slug)
-        found = people.snapshot(connection, profile)
-        ours = _our_people(staging, connection, profile, slug)
-    own = found.filter(~pl.col("target_id").is_in(pl.Series(sorted(ours), dtype=pl.String).implode())).sort(
-        "target_id"
-    )
-    digest = workspace.fingerprinter.one(people.lines(own)).hex()
-    known = staging.rows("last_snapshot")
-    return None if known and known[0][0] == digest else _Snapshot(own, digest)
+        text = people.read(connection, doors.profile(slug), _ours(workspace.staging, slug))
+    digest = workspace.fingerprinter.one(people.lines_of(text)).hex()
+    known = workspace.staging.rows("last_snapshot")
+    return None if known and known[0][0] == digest else _Snapshot(text, digest)
 
 
 def _keep_people(staging: Staging, log: EventLog, fresh: _Snapshot) -> None:
-    with staging.lent(snapshot=fresh.people):
+    own = fresh.people
+    with staging.lent(snapshot=own):
         staging.run("forget_snapshot")
         staging.run("keep_snapshot")
-    log.append("tenant.snapshotted", {"people": fresh.people.height, "digest": fresh.digest})
+    log.append("tenant.snapshotted", {"people": own.height, "digest": fresh.digest})
 
 
-def _our_people(staging: Staging, connection: Connection, profile: Profile, slug: str) -> set[str]:
-    """The ids that this migration's own patients have, or would have, in the tenant's database."""
-    ours: set[str] = set()
-    if not profile.draws_ids:
-        for sha256, rows in staging.rows("patients_of_sources"):
-            ours.update(row_id_texts(slug, "patients", sha256, rows))
-        return ours
-    for sha256, last in staging.rows("sources_of_patients"):
-        kept = lineage.read_lineage(connection, "patients", bytes.fromhex(sha256), 1, last)
-        ours |= {str(target_id) for _, target_id in kept.values()}
-    return ours
+def _ours(staging: Staging, slug: str) -> people.Migration:
+    """This migration, whose patients have, or would have, ids of their own in the tenant's database."""
+    return people.Migration(slug, [sha256 for (sha256,) in staging.rows("sources_of_patients")])
 
 
 def require_tenant(workspace: Workspace, named: str | None) -> str:

@@ -117,10 +117,10 @@ class Session(Reviewing):
 
     def reconcile(self, *, actor: str, tenant: str | None = None, progress: Progress = silent) -> Outcome:
         """Link rows and raise findings; with a tenant named, also against the tenant's own people."""
+        begin_reading("stager.session.linking")
+        workspace = self._to_write()
         if tenant is not None:
             self.doors.tenant(tenant)
-        begin_reading("stager.reconcile")
-        workspace = self._to_write()
         from stager.session import linking
 
         bound = workspace.tenant_slug(None)

@@ -113,12 +113,8 @@ delete from tenant_person;
 -- name: keep_snapshot
 insert into tenant_person select target_id, legacy_id, nhs_index, email, role from snapshot;
 
--- name: patients_of_sources
-select source.sha256, list(cells.row_no) from row_patients as cells join source on source.source_id = cells.source_id
-group by 1;
-
 -- name: sources_of_patients
-select source.sha256, max(cells.row_no) from row_patients as cells join source on source.source_id = cells.source_id group by 1;
+select sha256 from source where sheet = 'patients' order by source_id;
 
 -- name: places_of_legacy_id
 select cells.source_id || ':' || cells.row_no

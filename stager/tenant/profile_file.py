@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from enum import Enum
-from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -55,15 +54,15 @@ def load_profile(name_or_path: str | Path) -> Profile:
     if isinstance(name_or_path, Path) or text.endswith(".toml") or "/" in text:
         path = Path(name_or_path)
         return read_profile(read_toml(path), path.name, path.stem)
-    folder = resources.files("stager.tenant") / "profiles"
-    built_in = sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir())
+    folder = Path(__file__).parent / "profiles"
+    built_in = sorted(path.stem for path in folder.glob("*.toml"))
     if text not in built_in:
         raise UsageError(
             f"there is no target profile {text!r}",
             hint=f"built in: {', '.join(built_in)}; or the path of a .toml file",
         )
-    with resources.as_file(folder / f"{text}.toml") as path:
-        return read_profile(read_toml(path), path.name, text)
+    path = folder / f"{text}.toml"
+    return read_profile(read_toml(path), path.name, text)
 
 
 def read_profile(document: Toml, place: str, name: str) -> Profile:

@@ -33,6 +33,7 @@ from stager.tenant.toml_files import (
 EMBEDDED = "embedded"
 """The dsn of a tenant whose PostgreSQL stager starts itself."""
 
+_TIMEZONE = "Europe/London"
 _TENANT_KEYS = ("dsn", "profile", "timezone", "tls", "roles", "synthetic")
 _DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -55,7 +56,7 @@ class Tenant:
     slug: str
     dsn: str = field(repr=False)
     profile: str = "clinic"
-    timezone: str = "Europe/London"
+    timezone: str = _TIMEZONE
     tls: str | None = None
     roles: tuple[str, ...] = ()
     synthetic: bool = False
@@ -112,7 +113,7 @@ class Registry:
             slug=slug,
             dsn=dsn,
             profile=self._profile(entry, slug, self.path.parent),
-            timezone=_timezone(text_of(entry, "timezone", place, "Europe/London"), place),
+            timezone=_timezone(text_of(entry, "timezone", place, _TIMEZONE), place),
             tls=_tls(entry, place),
             roles=texts_of(entry, "roles", place),
             synthetic=flag_of(entry, "synthetic", place, default=False),
@@ -205,7 +206,7 @@ def _expanded_dsn(text: str, slug: str, environ: Mapping[str, str]) -> str:
 
 
 def _timezone(name: str, place: str) -> str:
-    known = _timezones()
+    known = _timezones() if name != _TIMEZONE else frozenset()
     # A machine without a time zone database cannot judge; polars brings its own where it is used.
     if known and name not in known:
         raise UsageError(f"{place}: timezone {name!r} is not known", hint=suggestion(name, known))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 from psycopg import sql
 
@@ -23,11 +23,8 @@ def statement(name: str) -> sql.SQL:
 
 @cache
 def _statements() -> Mapping[str, sql.SQL]:
-    folder = resources.files("stager.tenant") / "sql"
     found: dict[str, sql.SQL] = {}
-    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if not file.name.endswith(".sql"):
-            continue
+    for file in sorted((Path(__file__).parent / "sql").glob("*.sql")):
         _, *parts = _NAME.split(file.read_text(encoding="utf-8"))
         for name, text in zip(parts[::2], parts[1::2], strict=True):
             if name in found:

@@ -149,4 +149,4 @@ def _command() -> list[str]:
     script = Path(sys.executable).with_name("stager")
     if script.is_file():
         return [str(script)]
-    return [sys.executable, "-c", "import sys; from stager.cli import main; sys.exit(main())"]
+    return [sys.executable, "-c", "from stager.cli import run; run()"]
