@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -40,8 +39,6 @@ from stager.cli.outcome import exit_code, interrupted
 from stager.cli.screen import Screen
 
 PROGRAM = "stager"
-_MANY = 100_000
-"""Objects after which Python looks for garbage: most that a command makes are modules, which never are."""
 _SOON = 0.02
 """Seconds after which a Ctrl-C that came amid an import is looked at again."""
 _COMPLETION = "_STAGER_COMPLETE"
@@ -118,7 +115,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     _let_streams_escape()
     refuse_needless()
-    gc.set_threshold(_MANY)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's threads would spin at every start
     command = get_command(app)
     if _COMPLETION in os.environ:

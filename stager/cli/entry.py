@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from contextlib import suppress
 from typing import NoReturn
+
+_MANY = 300_000
+"""Objects after which Python looks for garbage: most that a command makes are modules, which never are."""
 
 
 def run() -> NoReturn:
@@ -14,6 +18,7 @@ def run() -> NoReturn:
     Python would take apart, one by one, the modules that it read: a fifth of a short command. By then the
     session is closed, and whatever was begun beside it has ended.
     """
+    gc.set_threshold(_MANY)
     from stager.cli.app import main
 
     code = main()

@@ -109,7 +109,10 @@ class Replay:
         sent = dict(known)
         try:
             to = self._destination()
-            with self.staging.one_processor(), pipeline(self.encode, to, self.connect) as pipe:
+            with (
+                self.staging.one_processor(),
+                pipeline(self.encode, to, self.connect, chunks=len(pending)) as pipe,
+            ):
                 sent = pipe.sent
                 sent.update(known)
                 self._send(to, pipe, pending, _people_refused(known.values()))

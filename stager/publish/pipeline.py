@@ -94,10 +94,12 @@ def encoding(
 
 
 @contextmanager
-def pipeline(encode: Encode, to: Destination, connect: Callable[[], Connection]) -> Iterator[Pipeline]:
-    """A pipeline with its senders' threads and connections, all ended with it."""
+def pipeline(
+    encode: Encode, to: Destination, connect: Callable[[], Connection], *, chunks: int
+) -> Iterator[Pipeline]:
+    """A pipeline for so many chunks with its senders' threads and connections, all ended with it."""
     with ExitStack() as stack:
-        yield Pipeline(encode, _sending(stack, to, connect), IN_FLIGHT)
+        yield Pipeline(encode, _sending(stack, to, connect, min(SENDERS, max(1, chunks))), IN_FLIGHT)
 
 
 def rehearsal(encode: Encode, to: Destination, connection: Connection) -> Pipeline:
@@ -113,13 +115,13 @@ def _inline(encode: Callable[[RowsToSend], Encoded]) -> Encode:
     return lambda part: _done(lambda: encode(part))
 
 
-def _sending(stack: ExitStack, to: Destination, connect: Callable[[], Connection]) -> Deliver:
+def _sending(stack: ExitStack, to: Destination, connect: Callable[[], Connection], senders: int) -> Deliver:
     free: SimpleQueue[tuple[int, Connection]] = SimpleQueue()
-    for slot in range(SENDERS):
+    for slot in range(senders):
         connection = stack.enter_context(_closed(connect()))
         prove_tenant(connection, to.tenant)
         free.put((slot, connection))
-    pool = ThreadPoolExecutor(SENDERS, "stager-sender")
+    pool = ThreadPoolExecutor(senders, "stager-sender")
     stack.callback(pool.shutdown, wait=True, cancel_futures=True)
 
     def one(read: ReadChunk, ready: Future[Encoded]) -> Sent:

@@ -56,6 +56,8 @@ class ChunkReader:
         self, sheet: Sheet, wanted: Sequence[Chunk], refused: Collection[Place]
     ) -> Iterator[ReadChunk]:
         """The wanted chunks of the sheet in order. refused: patients that are not in the tenant."""
+        if not wanted:
+            return
         fields = needed_fields(self._profile, sheet.name)
         overlay = standing_corrections(self._staging, sheet)
         for chunk in wanted:

@@ -234,10 +234,11 @@ class Session(Reviewing):
             require_expected(workspace.staging)
         from stager.publish.publishing import publish
         from stager.session import linking
+        from stager.tenant.postgres import connect
 
         profile = self.doors.profile(tenant)
         self._bind_proved(workspace, tenant, actor, dry_run=dry_run)
-        self.doors.require_own_keys(tenant)
+        self.doors.require_own_keys(tenant, profile)
         linking.require_compared(workspace, self.doors, tenant)
         return publish(
             workspace.staging,
@@ -245,7 +246,7 @@ class Session(Reviewing):
             tenant=settings,
             profile=profile,
             keyset=self.doors.keyset(tenant),
-            connect=lambda: self.doors.connect(tenant),
+            connect=lambda: connect(settings),
             expected_plan=expected_plan,
             dry_run=dry_run,
             chunk_rows=_chunk_rows(self.settings.environ),

@@ -68,14 +68,10 @@ class Doors:
     def rotate(self, slug: str) -> Keyset:
         return keystore.rotate(self.keys, slug, kek.key_encryption_key(self._settings.environ))
 
-    def connect(self, slug: str) -> Connection:
-        """A connection to the tenant's database; the caller closes it."""
-        return connect(self.tenant(slug))
-
-    def require_own_keys(self, slug: str) -> None:
+    def require_own_keys(self, slug: str, profile: Profile) -> None:
         """KeyUnavailable where the tenant's protected fields are sealed under keys that are not kept here."""
         with self.connected(slug) as connection:
-            key_ids = protected_cells.key_ids(connection, self.profile(slug))
+            key_ids = protected_cells.key_ids(connection, profile)
         if not key_ids:
             return
         kept = keystore.load(self.keys, slug, kek.key_encryption_key(self._settings.environ))
@@ -91,7 +87,7 @@ class Doors:
     @contextmanager
     def connected(self, slug: str) -> Iterator[Connection]:
         """A connection to the tenant's database, closed afterwards."""
-        with self.connect(slug) as connection:
+        with connect(self.tenant(slug)) as connection:
             yield connection
 
     def init(self, slug: str) -> tuple[str, ...]:
