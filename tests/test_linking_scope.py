@@ -176,6 +176,81 @@ def test_a_decision_has_no_more_rows_looked_at_than_hang_on_it(migration: Migrat
     assert counted(migration, unresolved, decision=Decision.LINK, target="1:31") == 4
 
 
+WRITTEN = {
+    "as it is": ("K1", {}, "K1"),
+    "white": ("\tK0 ", {}, " K0"),
+    "white before and behind": ("\u00a0K2\t", {}, " K2\u2003"),
+    "another script": ("ÉK3", {}, "ÉK3"),
+    "lower case": ("k4", {}, "k4"),
+    "a number parted by dashes": ("K5", {"nhs_number": f" {nhs(5)[:3]}-{nhs(5)[3:6]}\t{nhs(5)[6:]}"}, nhs(5)),
+    "a number parted by others": ("K6", {"nhs_number": f"{nhs(6)[:3]}\u2013{nhs(6)[3:]}"}, nhs(6)),
+    "a number parted in the reference": (
+        "K7",
+        {"nhs_number": nhs(7)},
+        f"{nhs(7)[:3]} {nhs(7)[3:6]}\u2013{nhs(7)[6:]}",
+    ),
+    "an address in other letters": ("K8", {"email": "\tK8@Example.ORG "}, "k8@EXAMPLE.org"),
+    "an address with a sign for a letter": ("K9", {"email": "k9@example.org"}, "\u212a9@example.org"),
+    "an address that has the sign": ("K10", {"email": "\u212a10@example.org"}, "k10@example.org"),
+}
+"""How a patient's legacy ID and other cells, and a reference that means the patient, may be written."""
+
+
+def test_rows_that_are_looked_at_alone_mean_whom_they_mean_among_all(migration: Migration) -> None:
+    """However keys are written; of the patients only those are read that may be meant."""
+    others = [patient(f"Z{i}", nhs_number=nhs(40 + i), email=f"z{i}@example.org") for i in range(20)]
+    people = [patient(legacy_id, **cells) for legacy_id, cells, _ in WRITTEN.values()]
+    notes = [note(said) for _, _, said in WRITTEN.values()]
+    migration.take(patients=[*others, *people], notes=notes)
+    places = {row: f"1:{len(others) + row}" for row in range(1, len(notes) + 1)}
+    linked = {row: (place, None) for row, place in places.items()}
+    assert migration.links("notes") == linked
+    rows = [("notes", str(row)) for row in places]
+    migration.exclude(*rows)
+    migration.put_back(*rows)
+    assert migration.links("notes") == linked
+    assert migration.findings("link.unresolved") == []
+    near = migration.staging._execute("select source_id, row_no from near").fetchall()
+    assert len(near) == len(people)
+    require_nothing_left(migration, "the rows put back")
+
+
+def test_who_was_merged_corrected_or_named_by_a_person_is_looked_at_too(migration: Migration) -> None:
+    """Nothing in a row's own reference says so."""
+    people = [
+        patient("M1", nhs_number=nhs(1)),
+        patient("M2", nhs_number=nhs(1), date_of_birth="2001-01-01"),
+        patient("C1", email="soon"),
+        patient("N1", date_of_birth="2001-01-01"),
+    ]
+    notes = [
+        note("M1", consulted_at="1999-01-01"),
+        note("c1@example.org"),
+        note("nobody", consulted_at="1999-01-01"),
+        note("nobody else"),
+        note("m1"),
+    ]
+    migration.take(patients=people, notes=notes)
+    migration.decide(Decision.MERGE, migration.finding("patient.duplicate", "patients", 1), target="1:2")
+    migration.decide(
+        Decision.CORRECT, migration.finding("value.suspect", "patients", 3), value="c1@example.org"
+    )
+    require_nothing_left(migration, "the patients' findings")
+    migration.decide(Decision.LINK, migration.finding("link.unresolved", "notes", 3), target="1:4")
+    require_nothing_left(migration, "the link")
+    linked = {1: ("1:2", None), 2: ("1:3", None), 3: ("1:4", None), 4: (None, None), 5: (None, None)}
+    assert migration.links("notes") == linked
+    assert early(migration) == {(2, 1), (2, 3)}
+    rows = [("notes", str(row)) for row in linked]
+    for each in ([rows[0]], [rows[1]], [rows[2]], rows):
+        migration.exclude(*each)
+        migration.put_back(*each)
+        require_nothing_left(migration, each)
+    assert early(migration) == {(2, 1), (2, 3)}
+    assert migration.links("notes") == linked
+    assert migration.finding("link.unresolved", "notes", 5).suggestions
+
+
 def early(migration: Migration) -> set[tuple[int, int]]:
     """The rows (source, row) whose date is found to be before the birth."""
     found = migration.findings("value.suspect")

@@ -14,7 +14,7 @@ from stager.reconcile.references import (
     judge_references,
     link_rows,
 )
-from stager.reconcile.scope import Scope
+from stager.reconcile.scope import NEAR, Scope, find_near
 from stager.reconcile.wanted import want_of_links, want_repeats
 from stager.staging import Staging
 
@@ -37,11 +37,14 @@ def look_at(
     if linking:
         references = distinct_references(staging, digester)
         progress("finding persons")
-        gather_people(staging, index, references, fresh)
+        near = find_near(staging, scope, references)
+        gather_people(staging, index, references, fresh, among=near)
         judge_references(staging, references)
         progress("linking rows")
         link_rows(staging, scope.among("row_state"))
         progress("checking rows")
+        if near == NEAR and staging.one("any_unresolved"):  # anybody may be suggested
+            gather_people(staging, index, references)
         want_of_links(staging, digester, people=scope.people)
     want_repeats(staging, scope)
     staging.run("new_findings", last=staging.one("last_finding"))

@@ -17,15 +17,20 @@ BlindIndex = Callable[[Sequence[str]], list[bytes]]
 
 
 def gather_people(
-    staging: Staging, index: BlindIndex | None, references: pl.DataFrame, fresh: pl.DataFrame | None
+    staging: Staging,
+    index: BlindIndex | None,
+    references: pl.DataFrame,
+    fresh: pl.DataFrame | None = None,
+    *,
+    among: str = "row_state",
 ) -> None:
     """Fill the temporary tables `person`, `person_key` and `person_number`.
 
     index: the tenant's blind index, None where no tenant was read. references: frame with `digits`.
-    fresh: the tenant's own people, where those that are kept are old.
+    fresh: the tenant's own people, where those that are kept are old. among: which staged patients.
     """
     own = staging.frame("tenant_people") if fresh is None else fresh
-    staged = _staged_people(staging)
+    staged = _staged_people(staging, among)
     known = _known_indexes(index, [staged["nhs_number"], references["digits"]])
     staging.run("find_successors")
     with staging.lent(staged_person=staged, tenants_person=_tenants_people(own, known), wanted=references):
@@ -34,8 +39,9 @@ def gather_people(
     staging.run("gather_keys")
 
 
-def _staged_people(staging: Staging) -> pl.DataFrame:
-    parts = [_keys_of(part.normalised(KEYS).values) for part in slices(staging, PATIENTS, fields=KEYS)]
+def _staged_people(staging: Staging, among: str) -> pl.DataFrame:
+    read = slices(staging, PATIENTS, fields=KEYS, among=among)
+    parts = [_keys_of(part.normalised(KEYS).values) for part in read]
     return pl.concat(parts) if parts else _keys_of(_NOBODY)
 
 

@@ -10,14 +10,21 @@ polars is imported where references are compared: mostly nothing happened that a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from stager.sheets import SHEETS, Kind, Sheet
 from stager.staging import Staging
+
+if TYPE_CHECKING:
+    import polars as pl
 
 KEYS = ("legacy_id", "nhs_number", "email", "first_name", "last_name", "date_of_birth", "role")
 """The columns that people are found and compared by."""
 
 REFERENCES = ("patient_ref", "practitioner_ref")
+
+NEAR = "near"
+"""The temporary table of the patients whom the rows in scope may mean."""
 
 _MANY = 1000
 """Touched persons beyond which nearly every row would be found to hang on one of them."""
@@ -55,6 +62,17 @@ def find_scope(staging: Staging, *, whole: bool) -> Scope:
     if found.sheets:
         staging.run("start_scope", {"restriction": found.among("row_state")})
     return found
+
+
+def find_near(staging: Staging, scope: Scope, references: pl.DataFrame) -> str:
+    """The table of the staged patients whom the rows in scope may mean; that of all of them where nobody less
+    would do. references: as `distinct_references` gives them; `reference` has those of the rows in scope.
+    """
+    if scope.whole or scope.people or staging.one("has_constants", keys=_FOUND_BY):
+        return "row_state"
+    with staging.lent(wanted=references):
+        staging.run("find_near")
+    return NEAR
 
 
 def _changed(staging: Staging, after: int) -> Scope:

@@ -26,9 +26,8 @@ _EDIT_MIN_LENGTH = 4
 def offer_suggestions(staging: Staging) -> pl.DataFrame:
     """For each unresolved reference: raw, suggestions (JSON list of patient, key, why), at most nine."""
     unresolved = staging.frame("unresolved_references")
-    keys = staging.frame("key_texts")
     schema = {"raw": pl.String, "suggestions": pl.String}
-    if unresolved.is_empty() or keys.is_empty():
+    if unresolved.is_empty() or (keys := staging.frame("key_texts")).is_empty():
         return pl.DataFrame(schema=schema)
     found = pl.concat([_same_form(unresolved, keys), _one_edit(unresolved, keys)])
     ranked = (

@@ -134,6 +134,42 @@ where field in ('patient_ref', 'practitioner_ref') and value in (select raw from
 select exists (
     select 1 from (select unnest(json_keys(rules, '$.constants')) as field from source) where list_contains($keys, field));
 
+-- name: find_near
+-- The staged patients that the rows in scope may mean or are linked to by people, and all that were ever merged
+-- with these or took their place. Cells stand as they came: trimmed, in lower case or without what may part a
+-- number's digits they are what a reference can say, and one that is not ASCII, or was corrected, may be anything.
+create or replace temp table near as
+with recursive said as (select patient_ref as raw from reference union select practitioner_ref from reference),
+form as (
+    select distinct unnest([lower(text), digits, email]) as said from wanted semi join said on said.raw = wanted.raw where text <> ''
+),
+cell as (
+    select source_id, row_no, lower(trim(legacy_id, blanks())) as text from row_patients
+    union all
+    select source_id, row_no, lower(trim(email, blanks())) from row_patients
+    union all
+    select source_id, row_no, translate(nhs_number, blanks() || '-', '') from row_patients
+),
+tie as (
+    select source_id || ':' || row_no as one, coalesce(target_source || ':' || target_row, 'tenant:' || target_person) as other
+    from decision where decision = 'merge'
+    union all
+    select source_id || ':' || row_no, json_extract_string(detail, '$.by') from event where kind = 'row.superseded'
+),
+reached as (
+    select source_id || ':' || row_no as place from cell
+    where text in (select said from form) or strlen(text) > length(text)
+    union
+    select source_id || ':' || row_no from correction where field in ('legacy_id', 'nhs_number', 'email')
+    union
+    select place from people_linked
+    semi join reference on reference.source_id = people_linked.source_id and reference.row_no = people_linked.row_no
+    union
+    select case when tie.one = reached.place then tie.other else tie.one end
+    from reached join tie on tie.one = reached.place or tie.other = reached.place
+)
+select staged_part(place, 1) as source_id, staged_part(place, 2) as row_no from reached where tenant_part(place) is null;
+
 -- name: last_reconciled
 select coalesce(max(seq), 0) from event where kind = 'reconcile.finished';
 

@@ -31,6 +31,8 @@ create or replace temp macro staged_part(place, part) as
     case when place not like 'tenant:%' then split_part(place, ':', part)::integer end;
 create or replace temp macro tenant_part(place) as
     case when place like 'tenant:%' then substr(place, 8) end;
+-- What is white in ASCII.
+create or replace temp macro blanks() as concat(' ', chr(9), chr(10), chr(11), chr(12), chr(13));
 -- What a raised finding says, as JSON.
 create or replace temp macro finding_detail(code, field, rule, standing, subject, related, suggestions) as
     json_object('code', code, 'field', field, 'rule', rule, 'standing', standing, 'subject', subject,
