@@ -40,6 +40,10 @@ _LOOK_EVERY = 0.005
 """Seconds between two looks at what is still under way; asked for more often, it would only be slower."""
 
 
+# A slow machine would show the palette before it has all of its commands, and the mark would stay on one.
+CommandPalette._RESULT_BATCH_TIME = _SECONDS
+
+
 async def _next_turn(*_: float) -> None:
     """In place of Textual's own waiting, which tells rest by the processor's: settled tells it exactly."""
     await asyncio.sleep(0)
