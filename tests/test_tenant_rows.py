@@ -283,6 +283,18 @@ def test_whatever_the_tenant_writes_is_read(clinic: Connection, odd: str) -> Non
     assert own_people(clinic, CLINIC)["legacy_id"].to_list() == ["P0", odd.strip(" "), f"P{odd}2"]
 
 
+def test_many_people_are_read_whole(clinic: Connection) -> None:
+    """None is lost between the pieces they come in; a line break or a quote inside a text ends nothing."""
+    clinic.execute(
+        "insert into users_user (id, legacy_id, username, first_name, last_name, date_of_birth, role)"
+        " select gen_random_uuid(), case n % 1000 when 0 then n || e'\\n\"P' else n::text end, n, 'A', 'B',"
+        " '1990-01-01', 'PATIENT' from generate_series(1, 50001) as n"
+    )
+    found = own_people(clinic, CLINIC)
+    assert found.height == found["legacy_id"].n_unique() == 50_001
+    assert found["legacy_id"].str.contains('\n"P', literal=True).sum() == 50
+
+
 def test_whom_the_migration_brought_is_not_the_tenants_own(clinic: Connection) -> None:
     """Whatever row of one of its files it was; another file's, sheet's or tenant's person is."""
     ours = [

@@ -43,7 +43,7 @@ def look_at(
         progress("linking rows")
         link_rows(staging, scope.among("row_state"))
         progress("checking rows")
-        if near == NEAR and staging.one("any_unresolved"):  # anybody may be suggested
+        if near == NEAR and staging.rows("unresolved_references"):  # anybody may be suggested
             gather_people(staging, index, references)
         want_of_links(staging, digester, people=scope.people)
     want_repeats(staging, scope)

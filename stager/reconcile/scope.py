@@ -82,6 +82,7 @@ def _changed(staging: Staging, after: int) -> Scope:
     sheets = _sheets(staging)
     if not sheets:
         return Scope(whole=False, people=False, sheets=())
+    staging.run("stand_ties")
     staging.run("find_touched")
     touched: int = staging.one("count_rows_of", {"table": "touched"})
     if touched == 0:

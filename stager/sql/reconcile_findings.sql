@@ -150,12 +150,6 @@ from matched
 join patient_judged as judged on judged.no = matched.patient_no and outcome = 'link.unresolved' and text <> ''
 anti join people_linked on people_linked.source_id = matched.source_id and people_linked.row_no = matched.row_no;
 
--- name: any_unresolved
-select exists (
-    select 1 from matched
-    join patient_judged as judged on judged.no = matched.patient_no and outcome = 'link.unresolved' and text <> ''
-    anti join people_linked on people_linked.source_id = matched.source_id and people_linked.row_no = matched.row_no);
-
 -- name: key_texts
 select via, key, place from person_key;
 

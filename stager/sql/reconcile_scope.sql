@@ -27,6 +27,14 @@ select exists (select 1 from event where seq > $after and kind = 'tenant.snapsho
 -- name: sheets_of_dirty
 select distinct sheet from source semi join dirty on dirty.source_id = source.source_id;
 
+-- name: stand_ties
+-- Places that were ever made one person: by a merge, or by a corrected record that took another's place.
+create or replace temp view tie as
+select source_id || ':' || row_no as one, coalesce(target_source || ':' || target_row, 'tenant:' || target_person) as other
+from decision where decision = 'merge'
+union all
+select source_id || ':' || row_no, json_extract_string(detail, '$.by') from event where kind = 'row.superseded';
+
 -- name: find_touched
 -- Persons whose keys, numbers or standing may have changed: the dirty patients, those to whom people linked a
 -- dirty row by what may be an NHS number, and all that were ever merged with these or took their place.
@@ -47,12 +55,6 @@ with recursive reference as materialized (
 ),
 numbered as (
     select source_id, row_no from reference where length(regexp_replace(text, '[^0-9]', '', 'g')) >= 10
-),
-tie as (
-    select source_id || ':' || row_no as one, coalesce(target_source || ':' || target_row, 'tenant:' || target_person) as other
-    from decision where decision = 'merge'
-    union all
-    select source_id || ':' || row_no, json_extract_string(detail, '$.by') from event where kind = 'row.superseded'
 ),
 reached as (
     select source_id || ':' || row_no as place from dirty
@@ -149,12 +151,6 @@ cell as (
     select source_id, row_no, lower(trim(email, blanks())) from row_patients
     union all
     select source_id, row_no, translate(nhs_number, blanks() || '-', '') from row_patients
-),
-tie as (
-    select source_id || ':' || row_no as one, coalesce(target_source || ':' || target_row, 'tenant:' || target_person) as other
-    from decision where decision = 'merge'
-    union all
-    select source_id || ':' || row_no, json_extract_string(detail, '$.by') from event where kind = 'row.superseded'
 ),
 reached as (
     select source_id || ':' || row_no as place from cell

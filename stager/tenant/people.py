@@ -50,7 +50,7 @@ def read(connection: Connection, profile: Profile, but: Migration) -> bytes:
         email=_text(people.column_of(field="email")),
         role=_word(people.column_of(field="role")),
         table=people.identifier,
-        ours=_are(profile, but),
+        ours=_ours(profile, but),
     )
     with guarded(), connection.cursor() as cursor, cursor.copy(query) as copy:
         return b"".join(copy)
@@ -58,7 +58,7 @@ def read(connection: Connection, profile: Profile, but: Migration) -> bytes:
 
 def count(connection: Connection, profile: Profile, but: Migration) -> int:
     """How many people `read` would give."""
-    query = statement("count_people").format(table=profile.people.identifier, ours=_are(profile, but))
+    query = statement("count_people").format(table=profile.people.identifier, ours=_ours(profile, but))
     with guarded():
         found = connection.execute(query).fetchone()
     return int(found[0]) if found else 0
@@ -113,7 +113,8 @@ def _as_text(written: object) -> str:
     return str(written).lower() if isinstance(written, bool) else str(written)
 
 
-def _are(profile: Profile, migration: Migration) -> sql.Composable:
+def _ours(profile: Profile, migration: Migration) -> sql.Composable:
+    """Whether a person was brought by the migration."""
     people = profile.people
     if people.id_kind is IdKind.UUID:
         frames = [row_id_frame(migration.tenant, people.sheet, sha256) for sha256 in migration.sources]
