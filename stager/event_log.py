@@ -20,7 +20,7 @@ from stager.crypto.merkle import Subtree, Tree
 from stager.crypto.signing import Signer
 from stager.errors import IntegrityFailed
 from stager.events import EVENT_KINDS
-from stager.ready_events import ReadyEvents, Stamp
+from stager.ready_events import ReadyEvents, Stamp, leaf_of
 from stager.staging import ROW_GROUP, Staging
 
 if TYPE_CHECKING:
@@ -101,19 +101,19 @@ class EventLog:
     ) -> int:
         """Append one event; its seq, which is the next one or that which was reserved for it."""
         number = self.reserve(1) if seq is None else seq
-        self._staging.run(
-            "append_event",
-            seq=number,
-            at=self.at,
-            actor=self.actor,
-            kind=kind,
-            version=EVENT_KINDS[kind].version,
-            sheet=sheet,
-            source_id=source_id,
-            row_no=row_no,
-            finding_id=finding_id,
-            detail=compact(detail or {}),
-        )
+        event = {
+            "seq": number,
+            "at": self.at,
+            "actor": self.actor,
+            "kind": kind,
+            "version": EVENT_KINDS[kind].version,
+            "sheet": sheet,
+            "source_id": source_id,
+            "row_no": row_no,
+            "finding_id": finding_id,
+            "detail": compact(detail or {}),
+        }
+        self._staging.run("append_event", **event, leaf=leaf_of(event.values()))
         return number
 
     def append_rows(self, kind: str, table: str) -> int:

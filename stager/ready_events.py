@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stager.binary import column_of
-from stager.crypto.merkle import BEFORE_LEAF, HASH_BYTES, Subtree, subtrees
+from stager.crypto.merkle import BEFORE_LEAF, HASH_BYTES, Subtree, leaf_hash, subtrees
 from stager.events import EVENT_KINDS
 
 if TYPE_CHECKING:
@@ -67,11 +67,17 @@ def _numbered(stamp: Stamp, kind: str, rows: pl.DataFrame, first: int) -> pl.Dat
     )
 
 
-def leaves_of(events: pl.DataFrame) -> bytes:
-    """Each event's leaf hash: the macro event_leaf of stager/sql/staging.sql, for many at once.
+def leaf_of(event: Iterable[object]) -> bytes:
+    """The leaf hash of RFC 9162, section 2.1.1, over the netstrings of an event's columns, '-' for NULL.
 
-    events: every column but the leaf, in the order of `_numbered`.
+    event: every column but the leaf, in the order of `_numbered`.
     """
+    texts = (None if part is None else str(part).encode() for part in event)
+    return leaf_hash(b"".join(b"-" if text is None else b"%d:%s," % (len(text), text) for text in texts))
+
+
+def leaves_of(events: pl.DataFrame) -> bytes:
+    """Each event's leaf hash, one after another: `leaf_of` for many at once."""
     if events.is_empty():
         return b""
     import polars as pl

@@ -51,20 +51,18 @@ def slices(
     fields: the columns wanted, all by default. among: a table with source_id and row_no.
     """
     wanted = [column.field for column in sheet.columns if fields is None or column.field in fields]
-    overlay = standing_corrections(staging, sheet)
-    for source_id, rules, last in staging.rows("sources_of_sheet", {"table": sheet.table}, sheet=sheet.name):
-        after = 0
-        while after < last:
-            cells = staging.frame(
-                "cells_of_rows",
-                {"table": sheet.table, "among": among, "fields": sql.identifiers(wanted, of="cells")},
-                source_id=source_id,
-                after=after,
-                upto=after + size,
-            )
+    places = {"table": sheet.table, "among": among, "fields": sql.identifiers(wanted, of="cells")}
+    rules = dict(staging.rows("rules_of_sheet", sheet=sheet.name))
+    spans = [span for span in staging.rows("spans_of_rows", {"among": among}) if span[0] in rules]
+    overlay = standing_corrections(staging, sheet, wanted) if spans else None
+    for source_id, first, last in spans:
+        for start in range(first, last + 1, size):
+            upto = min(last, start + size - 1)
+            among_these = {"source_id": source_id, "first": start, "last": upto}
+            cells = staging.frame("cells_of_rows", places, **among_these)
             if cells.height:
-                yield Slice(sheet, source_id, Rules.from_json(rules), corrected(cells, overlay, wanted))
-            after += size
+                corrected_cells = corrected(cells, overlay, wanted)
+                yield Slice(sheet, source_id, Rules.from_json(rules[source_id]), corrected_cells)
 
 
 def rules_of(staging: Staging, source_id: int) -> Rules:
@@ -92,13 +90,20 @@ def valid_numbers(
     return found
 
 
-def standing_corrections(staging: Staging, sheet: Sheet) -> pl.DataFrame:
-    """What people typed in to replace cells of the sheet: source_id, row_no, field, value."""
+def standing_corrections(staging: Staging, sheet: Sheet, fields: Collection[str]) -> pl.DataFrame | None:
+    """What people typed in to replace cells of the sheet: source_id, row_no, field, value.
+
+    None where no cell of these fields was ever corrected, in whatever sheet: that is told sooner.
+    """
+    if not any(field in fields for (field,) in staging.rows("corrected_fields")):
+        return None
     return staging.frame("standing_corrections", sheet=sheet.name)
 
 
-def corrected(cells: pl.DataFrame, overlay: pl.DataFrame, fields: Collection[str]) -> pl.DataFrame:
+def corrected(cells: pl.DataFrame, overlay: pl.DataFrame | None, fields: Collection[str]) -> pl.DataFrame:
     """The cells with what stands in `overlay` for some of these fields in their place."""
+    if overlay is None:
+        return cells
     keys = ["source_id", "row_no"]
     for field in sorted(set(overlay["field"].to_list()) & set(fields)):
         typed = overlay.filter(pl.col("field") == field).select(

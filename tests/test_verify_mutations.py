@@ -6,16 +6,34 @@ from collections.abc import Iterator
 
 import pytest
 
+from stager import sql
 from stager.crypto.merkle import Tree
 from stager.crypto.signing import Signer
 from stager.errors import IntegrityFailed
 from stager.event_log import Seal
 from tests.verify_migration import Built, Spoilable
 
-LEAF_OF_NOBODY = (
-    "leaf = event_leaf(seq, event_head_text(\"at\", 'nobody', kind, version), sheet, source_id, row_no,"
-    " finding_id, detail)"
-)
+
+def leaf_with(**said: str) -> str:
+    """What gives an event's leaf in SQL, with something else said in some of its columns."""
+    columns = [
+        "seq",
+        "at",
+        "actor",
+        "kind",
+        "version",
+        "sheet",
+        "source_id",
+        "row_no",
+        "finding_id",
+        "detail",
+    ]
+    parts = ", ".join(f"netstring({said.get(name, sql.identifier(name))})" for name in columns)
+    return f"unhex(sha256(concat(chr(0), {parts})))"
+
+
+LEAF_OF_NOBODY = leaf_with(actor="'nobody'")
+ONE_MORE = "(select max(seq) + 1 from event)"
 
 
 @pytest.fixture(scope="module")
@@ -57,14 +75,13 @@ EVENTS = {
         "event 51 was altered",
     ),
     "altered with its leaf": (
-        f"update event set actor = 'nobody', {LEAF_OF_NOBODY} where seq = 53",
+        f"update event set actor = 'nobody', leaf = {LEAF_OF_NOBODY} where seq = 53",
         "seal 1 does not fit its events",
     ),
     "added behind the last seal": (
         (
-            "insert into event select * replace ((select max(seq) + 1 from event) as seq,"
-            ' event_leaf((select max(seq) + 1 from event), event_head_text("at", actor, kind, version),'
-            " sheet, source_id, row_no, finding_id, detail) as leaf) from event where seq = 54"
+            f"insert into event select * replace ({ONE_MORE} as seq, {leaf_with(seq=ONE_MORE)} as leaf)"
+            " from event where seq = 54"
         ),
         "is in no seal",
     ),
@@ -362,7 +379,7 @@ def test_a_log_sealed_by_another_key_is_named(opened: Spoilable) -> None:
 def test_a_rewritten_past_under_the_same_key_is_named(opened: Spoilable) -> None:
     """Whoever has the key and makes every seal anew is still held to the seal that was kept outside."""
     signer = opened.session._open_as_it_is().signer
-    edit = f"update event set actor = 'nobody', {LEAF_OF_NOBODY} where seq = 60"
+    edit = f"update event set actor = 'nobody', leaf = {LEAF_OF_NOBODY} where seq = 60"
     with opened.spoilt(edit):
         tree, previous = Tree(), bytes(32)
         leaves = [row[0] for row in opened.staging._execute("select leaf from event order by seq").fetchall()]

@@ -59,7 +59,7 @@ class ChunkReader:
         if not wanted:
             return
         fields = needed_fields(self._profile, sheet.name)
-        overlay = standing_corrections(self._staging, sheet)
+        overlay = standing_corrections(self._staging, sheet, fields)
         for chunk in wanted:
             part = self._slice(sheet, chunk, [each.field for each in sheet.columns if each.field in fields])
             cells = corrected(part.cells, overlay, fields)

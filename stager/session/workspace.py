@@ -14,7 +14,7 @@ from stager.crypto.places import key_folder
 from stager.crypto.signing import Signer
 from stager.crypto.staging_key import StagingKey, staging_key
 from stager.errors import IntegrityFailed, KeyUnavailable, UsageError
-from stager.event_log import EventLog, last_seal
+from stager.event_log import EventLog, Seal, last_seal
 from stager.projections import catch_up, fold, standing
 from stager.session.looking import Copy, refuse_writing
 from stager.session.looks import Looks
@@ -124,7 +124,8 @@ class Workspace:
         """One command: its facts, events, projections and seal, all or nothing."""
         if self.settings.read_only:
             raise refuse_writing(self.settings.staging)
-        with self.staging.transaction(committed=self._keep_head):
+        seal: Seal | None = None
+        with self.staging.transaction(committed=lambda: self._keep_head(seal or last_seal(self.staging))):
             log = EventLog(self.staging, actor, self.settings.clock)
             before = log.head
             if before == 0:
@@ -132,7 +133,7 @@ class Workspace:
             yield log
             fold(self.staging)
             void_changed(self.staging, log, before)
-            log.seal(self.signer)
+            seal = log.seal(self.signer)
 
     def bind(self, log: EventLog, slug: str | None) -> None:
         """Bind the migration to a tenant the first time one is named; refuse another one later."""
@@ -160,9 +161,9 @@ class Workspace:
         detail = {"migration_id": self.staging.migration_id, "public_key": public_key, "stager": __version__}
         log.append("migration.opened", detail)
 
-    def _keep_head(self) -> None:
+    def _keep_head(self, seal: Seal | None) -> None:
         """Keep the last seal beside the keys, before the checkpoint: a log lost after a kill is noticed."""
-        if seal := last_seal(self.staging):
+        if seal:
             head = heads.Head(seal.size, seal.root, seal.digest(), self.signer.public_key)
             try:
                 heads.write(self.keys, self.staging.migration_id, head)

@@ -1,8 +1,11 @@
 -- Records as they stand.
 
--- name: sources_of_sheet
-select source_id, rules, coalesce((select max(row_no) from {table} as cells where cells.source_id = source.source_id), 0)
-from source where sheet = $sheet order by source_id;
+-- name: rules_of_sheet
+select source_id, rules from source where sheet = $sheet;
+
+-- name: spans_of_rows
+-- Between which row numbers the rows of {among} stand, source by source.
+select source_id, min(row_no), max(row_no) from {among} group by source_id order by source_id;
 
 -- name: rules_of_source
 select rules from source where source_id = $source_id;
@@ -11,8 +14,11 @@ select rules from source where source_id = $source_id;
 select cells.source_id, cells.row_no, {fields}
 from {table} as cells
 semi join {among} as wanted on wanted.source_id = cells.source_id and wanted.row_no = cells.row_no
-where cells.source_id = $source_id and cells.row_no > $after and cells.row_no <= $upto
+where cells.source_id = $source_id and cells.row_no between $first and $last
 order by cells.row_no;
+
+-- name: corrected_fields
+select distinct field from correction;
 
 -- name: standing_corrections
 -- What people typed in to replace cells, the latest that is not undone.

@@ -13,15 +13,6 @@ create or replace temp macro number_head(x) as
         when x < 10 then '1:' when x < 100 then '2:' when x < 1000 then '3:' when x < 10000 then '4:'
         when x < 100000 then '5:' when x < 1000000 then '6:' else strlen(x::varchar) || ':' end;
 create or replace temp macro net_end(x) as case when x is not null then ',' end;
--- The parts of an event that a command's events of one kind share, as netstrings.
-create or replace temp macro event_head_text(moment, actor, kind, version) as
-    concat(strlen(moment::varchar), ':', moment, ',', text_head(actor), actor, ',', text_head(kind), kind, ',',
-        number_head(version), version, ',');
--- The leaf hash of RFC 9162 section 2.1.1: SHA-256 over a zero byte and the netstrings of every column.
-create or replace temp macro event_leaf(seq, head_text, sheet, source_id, row_no, finding_id, detail) as
-    unhex(sha256(concat(chr(0), strlen(seq::varchar), ':', seq, ',', head_text, text_head(sheet), sheet, net_end(sheet),
-        number_head(source_id), source_id, net_end(source_id), number_head(row_no), row_no, net_end(row_no),
-        number_head(finding_id), finding_id, net_end(finding_id), strlen(detail), ':', detail, ',')));
 -- A set of rows as text, "source:first-last source:row …", is one word for each of its runs.
 create or replace temp macro run_word(source_id, first_row, last_row) as
     source_id || ':' || first_row || case when last_row > first_row then '-' || last_row else '' end;
