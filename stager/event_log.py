@@ -123,6 +123,8 @@ class EventLog:
         appended in the order of source_id, row_no, finding_id.
         """
         count: int = self._staging.one("count_rows_of", {"table": table})
+        if not count:
+            return 0
         before = self.head
         few = count <= STRETCH
         with nullcontext() if few else self._staging.one_processor():

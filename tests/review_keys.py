@@ -31,6 +31,11 @@ PICTURED = [
     for size in SIZES
 ]
 """The sizes; the middle one is left to the soak."""
+WALKED = [
+    pytest.param(size, id=f"{size[0]}x{size[1]}", marks=[] if size == NARROW else [pytest.mark.soak])
+    for size in SIZES
+]
+"""The sizes for what takes long: all but the narrowest, in which least fits, are left to the soak."""
 
 _SECONDS = 60.0
 """Until a key must have had its effect, on a busy machine."""

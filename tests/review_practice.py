@@ -1,4 +1,4 @@
-"""The made-up practice for the tests of review: staged and reconciled once, cloned where a test decides."""
+"""The practices that tests review: staged and reconciled once, cloned where a test decides."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from sample_data import practice_files
 from stager.session.review_views import QueueFilter, QueueLine
+from tests import faults
 from tests.cli_calls import stage_practice
 from tests.migration import Migration, cloned, prepared
 
@@ -17,6 +18,12 @@ from tests.migration import Migration, cloned, prepared
 def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the practice, staged and reconciled by the commands: for `copied`."""
     return stage_practice(tmp_path_factory.mktemp("staged"))
+
+
+@pytest.fixture(scope="session")
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the faulty practice, closed: to clone from."""
+    return prepared(tmp_path_factory.mktemp("faults") / "m", faults.build)
 
 
 @pytest.fixture(scope="session")

@@ -10,19 +10,17 @@ import pytest
 
 from stager.decisions import Decision
 from stager.errors import IntegrityFailed, ReviewNeeded
-from tests import faults
-from tests.migration import Migration, cloned, note, patient, prepared
-
-
-def approved(migration: Migration) -> None:
-    faults.build(migration)
-    migration.approve()
+from tests.migration import Migration, cloned, note, patient
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(faulty: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The faulty practice with everything approved that is ready."""
-    return prepared(tmp_path_factory.mktemp("approved") / "m", approved)
+    folder = tmp_path_factory.mktemp("approved") / "m"
+    made = cloned(faulty, folder)
+    made.approve()
+    made.close()
+    return folder
 
 
 @pytest.fixture
@@ -42,10 +40,9 @@ def planned(migration: Migration) -> set[tuple[str, int]]:
     return set(migration.staging._execute("select sheet, row_no from plan").fetchall())
 
 
-def test_an_approval_covers_what_is_ready_and_names_it(home: Path, tmp_path: Path) -> None:
+def test_an_approval_covers_what_is_ready_and_names_it(faulty: Path, tmp_path: Path) -> None:
     """Every ready row and no other; the event holds the plan's hash, the counts and the rows."""
-    made = Migration(tmp_path / "m")
-    faults.build(made)
+    made = cloned(faulty, tmp_path / "m")
     before = states(made)
     approval = made.approve(reason="as shown")
     after = states(made)

@@ -12,26 +12,21 @@ import pytest
 from stager.decisions import Decision
 from stager.errors import UsageError
 from tests import faults
-from tests.migration import Migration, cloned, nhs, patient, prepared
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return prepared(tmp_path_factory.mktemp("faults") / "m", faults.build)
+from tests.migration import Migration, cloned, nhs, patient
 
 
 @pytest.fixture
-def migration(home: Path, tmp_path: Path) -> Iterator[Migration]:
+def migration(faulty: Path, tmp_path: Path) -> Iterator[Migration]:
     """The faulty practice, in a copy of its own."""
-    made = cloned(home, tmp_path / "m")
+    made = cloned(faulty, tmp_path / "m")
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
-def untouched(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Migration]:
+def untouched(faulty: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Migration]:
     """The faulty practice for tests in which nothing may change."""
-    made = cloned(home, tmp_path_factory.mktemp("untouched") / "m")
+    made = cloned(faulty, tmp_path_factory.mktemp("untouched") / "m")
     before = (made.events(), made.stand())
     yield made
     assert (made.events(), made.stand()) == before

@@ -9,19 +9,13 @@ import pytest
 
 from stager.decisions import Decision
 from stager.sheets import REJECTING, Code
-from tests import faults
-from tests.migration import Migration, allergy, cloned, drug, nhs, note, patient, prepared
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return prepared(tmp_path_factory.mktemp("faults") / "m", faults.build)
+from tests.migration import Migration, allergy, cloned, drug, nhs, note, patient
 
 
 @pytest.fixture
-def migration(home: Path, tmp_path: Path) -> Iterator[Migration]:
+def migration(faulty: Path, tmp_path: Path) -> Iterator[Migration]:
     """The faulty practice, in a copy of its own."""
-    made = cloned(home, tmp_path / "m")
+    made = cloned(faulty, tmp_path / "m")
     yield made
     made.close()
 

@@ -15,20 +15,15 @@ from stager.decisions import Decision
 from stager.errors import UsageError
 from stager.ingest.round_trip import ROUND_TRIP
 from tests import faults
-from tests.migration import Migration, as_csv, cloned, drug, note, patient, prepared
+from tests.migration import Migration, as_csv, cloned, drug, note, patient
 
 RUN = ("=", "+", "-", "@", "\t", "\r")
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return prepared(tmp_path_factory.mktemp("faults") / "m", faults.build)
-
-
 @pytest.fixture
-def migration(home: Path, tmp_path: Path) -> Iterator[Migration]:
+def migration(faulty: Path, tmp_path: Path) -> Iterator[Migration]:
     """The faulty practice, in a copy of its own."""
-    made = cloned(home, tmp_path / "m")
+    made = cloned(faulty, tmp_path / "m")
     yield made
     made.close()
 

@@ -22,7 +22,7 @@ from stager.session.review_views import (
 )
 from stager.sheets import PATIENTS
 from tests.migration import Migration, note, patient
-from tests.review_keys import PICTURED, Keys, on_findings
+from tests.review_keys import WALKED, Keys, on_findings
 from tests.test_ingest_records import NAUGHTY
 from tui.text import MASKED
 from tui.widgets.candidates import candidate_lines, room, window
@@ -219,7 +219,7 @@ def odd(tmp_path: Path) -> Migration:
     return migration
 
 
-@pytest.mark.parametrize("size", PICTURED)
+@pytest.mark.parametrize("size", WALKED)
 def test_odd_texts_go_through_the_screen_itself(odd: Migration, size: tuple[int, int]) -> None:
     """Walking over every finding of the odd practice: nothing acts, nothing ends the program."""
     with odd.session as session:

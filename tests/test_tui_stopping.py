@@ -14,7 +14,7 @@ import pytest
 from stager.session import Settings
 from stager.tenant.registry import Tenant
 from tests.migration import cloned
-from tests.review_keys import MIDDLE, PICTURED, Keys, Size, at_keys, reading
+from tests.review_keys import MIDDLE, WALKED, Keys, Size, at_keys, reading
 from tests.test_review_cancel import TABLES
 from tests.test_tui_everywhere import ODD_NAME, drawn, push, seen_after
 from tui.desk import Telling
@@ -106,7 +106,7 @@ def test_a_run_that_is_stopped_by_key_goes_on_by_key(
         assert session.plan().total == 0
 
 
-@pytest.mark.parametrize("size", PICTURED)
+@pytest.mark.parametrize("size", WALKED)
 def test_the_finished_run_is_told_in_full_at_every_size(approved: Settings, size: Size) -> None:
     """Rows by sheet, transactions, plan, and where the report is, in a folder with whatever name."""
 
