@@ -161,6 +161,37 @@ def test_without_the_crypto_module_nothing_starts(
     assert [path.name for path in tmp_path.iterdir()] == [place.name]
 
 
+OPENED_WITH = """
+import sys
+from pathlib import Path
+from stager.errors import StagingUnavailable
+from stager.staging import Staging, opening
+opening.duckdb_extension_httpfs.__file__ = sys.argv[3]
+try:
+    Staging.open(Path(sys.argv[1]), sys.argv[2]).close()
+except StagingUnavailable as refusal:
+    print(refusal)
+"""
+
+
+@pytest.mark.parametrize("altered", [True, False])
+def test_a_crypto_module_that_was_altered_is_refused(place: Path, tmp_path: Path, altered: bool) -> None:
+    """DuckDB's signature on its OpenSSL module is asked for: with one bit changed no file is made."""
+    copy = tmp_path / "wheel" / "extensions" / f"v{duckdb.__version__}" / "httpfs.duckdb_extension"
+    copy.parent.mkdir(parents=True)
+    shutil.copy(opening._crypto_extension(), copy)
+    if altered:
+        with copy.open("r+b") as file:
+            file.seek(copy.stat().st_size // 2)
+            byte = file.read(1)[0]
+            file.seek(-1, os.SEEK_CUR)
+            file.write(bytes([byte ^ 1]))
+    done = run_python(OPENED_WITH, place, FILE_KEY, tmp_path / "wheel" / "__init__.py")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ("signature is either missing or invalid" in done.stdout) is altered
+    assert place.exists() is not altered
+
+
 def test_a_wrong_key_is_named_as_such_and_shown_nowhere(place: Path) -> None:
     """Neither the right key nor the wrong one stands in the error, its traceback, or what is behind it."""
     Staging.open(place, FILE_KEY).close()
