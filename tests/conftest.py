@@ -28,8 +28,8 @@ os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
 # As in the program itself; under pytest each miss costs more than many a statement.
 refuse_needless()
 
-# At each opening DuckDB hashes all of its signed OpenSSL module again, which was an eighth of what the tests did.
-# Here it does not; in the programs that they start it does, and test_staging.py has it refuse an altered one.
+# At each opening DuckDB hashes all of its signed OpenSSL module again: an eighth of what the tests did. Here
+# it does not; in the programs that they start it does, and test_staging.py has it refuse an altered one.
 opening._SAFE_CONFIG["allow_unsigned_extensions"] = "true"
 
 # A busy machine is no fault of the code's.
