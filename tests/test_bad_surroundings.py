@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -339,3 +340,20 @@ def take_down(admin: psycopg.Connection[tuple[object, ...]], database: str) -> N
 def allow_connections(admin: psycopg.Connection[tuple[object, ...]], database: str, allowed: bool) -> None:
     statement = sql.SQL("alter database {} allow_connections {}")
     admin.execute(statement.format(sql.Identifier(database), sql.Literal(allowed)))
+
+
+def test_an_output_without_room_is_told_as_such(tmp_path: Path) -> None:
+    """What is printed goes to a full disk: exit 1 says so, and it is no fault of stager's."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "stager.cli", "sheets"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=Place(tmp_path).whole_environ,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "standard output could not be written: No space left on device" in done.stderr
+    assert "fault" not in done.stderr
+    assert list(tmp_path.iterdir()) == []

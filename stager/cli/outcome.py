@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 import typer
@@ -19,6 +20,9 @@ from stager.errors import StagerError
 
 WRONG_USAGE = 2
 INTERRUPTED = 130
+
+# Of its own files stager tells by their names: what is left is what it prints.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def exit_code(error: BaseException, screen: Screen) -> int:
@@ -33,7 +37,13 @@ def exit_code(error: BaseException, screen: Screen) -> int:
     if isinstance(error, typer.TyperException):
         _tell(screen, _sentence(error.format_message()), f"{_command(error)} --help")
         return WRONG_USAGE
-    return _closed(screen) if isinstance(error, BrokenPipeError) else _fault(error, screen)
+    if isinstance(error, BrokenPipeError):
+        return _unprinted(screen, "was closed before the end", "run the same command again to go on")
+    if isinstance(error, OSError) and error.errno in _NO_ROOM and error.filename is None:
+        return _unprinted(
+            screen, f"could not be written: {error.strerror}", "make room there, or print elsewhere"
+        )
+    return _fault(error, screen)
 
 
 def _as_asked(error: typer.Exit | SystemExit) -> int:
@@ -64,10 +74,10 @@ def _command(error: typer.TyperException) -> str:
     return str(context.command_path) if context else "stager"
 
 
-def _closed(screen: Screen) -> int:
-    """Standard output was closed in the midst of the work; what was done stays done."""
+def _unprinted(screen: Screen, what: str, hint: str) -> int:
+    """Standard output was lost in the midst of the work; what was done stays done."""
     screen.let_go()
-    _tell(screen, "standard output was closed before the end", "run the same command again to go on")
+    _tell(screen, f"standard output {what}", hint)
     return 1
 
 

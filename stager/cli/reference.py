@@ -44,8 +44,9 @@ def sheets(
     screen = invocation(context).screen
     chosen = SHEETS if sheet is None else (SHEET[sheet],)
     if templates is None:
-        _show(screen, chosen, whole=sheet is not None)
-        screen.document(specification.as_dict(chosen))
+        with screen.list_for_readers():
+            _show(screen, chosen, whole=sheet is not None)
+            screen.document(specification.as_dict(chosen))
         return
     for path in _write_templates(templates, chosen):
         screen.tell(f"wrote {path}")
