@@ -22,7 +22,7 @@ WRONG_USAGE = 2
 INTERRUPTED = 130
 
 # Of its own files stager tells by their names: what is left is what it prints.
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+_UNPRINTED = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def exit_code(error: BaseException, screen: Screen) -> int:
@@ -37,12 +37,8 @@ def exit_code(error: BaseException, screen: Screen) -> int:
     if isinstance(error, typer.TyperException):
         _tell(screen, _sentence(error.format_message()), f"{_command(error)} --help")
         return WRONG_USAGE
-    if isinstance(error, BrokenPipeError):
-        return _unprinted(screen, "was closed before the end", "run the same command again to go on")
-    if isinstance(error, OSError) and error.errno in _NO_ROOM and error.filename is None:
-        return _unprinted(
-            screen, f"could not be written: {error.strerror}", "make room there, or print elsewhere"
-        )
+    if isinstance(error, OSError) and error.errno in _UNPRINTED and error.filename is None:
+        return _unprinted(error, screen)
     return _fault(error, screen)
 
 
@@ -74,10 +70,14 @@ def _command(error: typer.TyperException) -> str:
     return str(context.command_path) if context else "stager"
 
 
-def _unprinted(screen: Screen, what: str, hint: str) -> int:
+def _unprinted(error: OSError, screen: Screen) -> int:
     """Standard output was lost in the midst of the work; what was done stays done."""
     screen.let_go()
-    _tell(screen, f"standard output {what}", hint)
+    if error.errno == errno.EPIPE:
+        _tell(screen, "standard output was closed before the end", "run the same command again to go on")
+    else:
+        what = f"standard output could not be written: {error.strerror}"
+        _tell(screen, what, "make room there, or print elsewhere")
     return 1
 
 
