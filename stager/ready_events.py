@@ -72,8 +72,13 @@ def leaf_of(event: Iterable[object]) -> bytes:
 
     event: every column but the leaf, in the order of `_numbered`.
     """
-    texts = (None if part is None else str(part).encode() for part in event)
-    return leaf_hash(b"".join(b"-" if text is None else b"%d:%s," % (len(text), text) for text in texts))
+    return leaf_hash("".join(map(netstring, event)).encode())
+
+
+def netstring(part: object) -> str:
+    """A value's text behind its length in bytes, '-' for NULL: no two rows of values read alike."""
+    text = str(part)
+    return "-" if part is None else f"{len(text.encode())}:{text},"
 
 
 def leaves_of(events: pl.DataFrame) -> bytes:

@@ -60,7 +60,6 @@ def test_a_step_killed_just_when_it_writes(steps: dict[str, Step], tmp_path: Pat
     require_before_or_after(steps[name], place, touched(place))
 
 
-@pytest.mark.soak
 def test_a_step_killed_at_a_random_moment(steps: dict[str, Step], tmp_path: Path) -> None:
     """Killed in the midst of its work it is not begun, and the same command does it."""
     place = steps["reconcile"].start.copied(tmp_path / "place")

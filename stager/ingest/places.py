@@ -12,6 +12,8 @@ import hashlib
 import numpy as np
 import polars as pl
 
+from stager.ready_events import netstring
+
 ROW_PLACE = ("row_no", "line", "byte_start", "byte_len")
 SPAN_PLACE = ("row_no", "line", "line_count", "byte_start", "byte_len", "kind", "reason")
 
@@ -27,16 +29,11 @@ class PlacesDigest:
         places = rows.select(pl.col(name).cast(pl.Int64) for name in ROW_PLACE).to_numpy()
         self._rows.update(np.ascontiguousarray(places, dtype="<i8").tobytes())
         if rows["extra"].null_count() < rows.height:
-            self._extra.update("".join(map(_netstring, rows["extra"].to_list())).encode())
+            self._extra.update("".join(map(netstring, rows["extra"].to_list())).encode())
         for span in spans.select(SPAN_PLACE).iter_rows() if spans is not None else ():
-            self._spans.update("".join(map(_netstring, span)).encode())
+            self._spans.update("".join(map(netstring, span)).encode())
 
     def hexdigest(self) -> str:
         """SHA-256 over all that was added."""
         parts = (self._rows.digest(), self._extra.digest(), self._spans.digest())
         return hashlib.sha256(b"stager/places/1\0" + b"".join(parts)).hexdigest()
-
-
-def _netstring(part: object) -> str:
-    text = str(part)
-    return "-" if part is None else f"{len(text.encode())}:{text},"
