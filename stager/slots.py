@@ -13,18 +13,17 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from multiprocessing.reduction import DupFd
-from typing import Any, Self
-
-import polars as pl
-import pyarrow as pa
-import pyarrow.ipc
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, Union
 
 from stager.errors import StagerError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _NO_PROGRAM = 8
 """MFD_NOEXEC_SEAL of Linux 6.3: a system may refuse such memory that could be run as a program."""
 
-Part = pl.DataFrame | bytes
+Part: TypeAlias = Union["pl.DataFrame", bytes]
 
 
 class Slots:
@@ -65,6 +64,8 @@ class Slots:
             ) from None
 
     def _fill(self, file: int, parts: Iterable[Part]) -> list[int]:
+        import polars as pl  # here and below: slots are made before the libraries are read that use them
+
         os.lseek(file, 0, os.SEEK_SET)
         ends = [0]
         with os.fdopen(file, "wb", buffering=0, closefd=False) as out:
@@ -112,6 +113,10 @@ def _memory() -> int:
 
 def frame_of(part: bytes) -> pl.DataFrame:
     """The frame that was written as this part."""
+    import polars as pl
+    import pyarrow as pa
+    import pyarrow.ipc
+
     frame = pl.from_arrow(pyarrow.ipc.open_stream(pa.py_buffer(part)).read_all())
     assert isinstance(frame, pl.DataFrame)
     return frame

@@ -81,7 +81,14 @@ def test_what_is_looked_for_is_found(place: Place) -> None:
     assert {"polars", "pyarrow", "numpy"} <= set(_loaded(place, STAGES, "history", "patients", "1"))
 
 
-@pytest.mark.parametrize("module", ["stager.ingest.hands", "stager.publish.handing"])
+def test_the_process_that_reads_files_is_begun_before_the_libraries_are_read() -> None:
+    """It reads its own meanwhile: what begins it, and what it is handed, brings none of them."""
+    begins = "import sys; from stager.session import Intake, Session; from stager.ingest.hands import hands"
+    called = run_python(f"{begins}; print(*{set(STAGES)} & sys.modules.keys())")
+    assert (called.stdout.split(), called.stderr) == ([], "")
+
+
+@pytest.mark.parametrize("module", ["stager.ingest.making", "stager.publish.handing"])
 def test_processes_that_make_rows_ready_read_no_database(module: str) -> None:
     """They are begun anew for every large command, and touch neither the staging file nor a tenant."""
     called = run_python(f"import sys, {module}; print(*{{'duckdb', 'psycopg'}} & sys.modules.keys())")

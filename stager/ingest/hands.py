@@ -1,6 +1,7 @@
 """Whose hands make the files' blocks ready: a process of its own, which reads on while this one writes.
 
-For little it is a thread of this process: another process would start later than that is done.
+For little it is a thread of this process: another process would start later than that is done. It reads
+its libraries while this one reads its own: nothing that brings them is imported here before it is needed.
 """
 
 from __future__ import annotations
@@ -11,21 +12,25 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from importlib import import_module
 from itertools import count, cycle
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 from stager.crypto.fingerprint import Fingerprinter
 from stager.errors import StagerError, without_values
-from stager.ingest.making import Counts, Made, Planned, made
 from stager.processes import processes
 from stager.slots import Slots, available, frame_of
+
+if TYPE_CHECKING:
+    from stager.ingest.making import Counts, Made, Planned
 
 MUCH_BYTES = 16 << 20
 """Files of less are read sooner than another process starts."""
 AHEAD = 4
 """Blocks that are made ready while a row group is written. More would save some time, and cost memory."""
 
-Blocks = Callable[[], Iterator[Made]]
+Blocks: TypeAlias = "Callable[[], Iterator[Made]]"
 """Gives the next file's blocks."""
 
 
@@ -69,7 +74,7 @@ def blocks_made(by: Hands, files: Sequence[Planned], fingerprinter: Fingerprinte
             block = coming.popleft().result()
             if block is None:
                 return
-            yield block if isinstance(block, Made) else block.taken(by.slots)
+            yield block.taken(by.slots) if isinstance(block, _Filled) else block
 
     try:
         started = by.pool.submit(_start, place, bare, fingerprinter)
@@ -105,6 +110,8 @@ class _Filled:
 
     def taken(self, slots: Slots | None) -> Made:
         """The block; its slot may be filled again then."""
+        from stager.ingest.making import Made
+
         assert slots is not None  # for it was filled
         rows, spans, issues, changes, kept = map(frame_of, slots.parts(self.slot, self.lengths))
         return Made(rows, spans, issues, changes, kept, self.leaves, self.counts)
@@ -116,10 +123,15 @@ _slots: list[Slots] = []  # in a process that makes blocks ready
 
 
 def _take_slots(slots: Slots) -> None:
+    """Begin as the process that reads: DuckDB has one processor beside it, and polars the others."""
+    os.environ.setdefault("POLARS_MAX_THREADS", str((os.cpu_count() or 2) - 1))
+    import_module("stager.ingest.making")  # now, and not when the first block is asked for
     _slots.append(slots)
 
 
 def _start(place: int, files: Sequence[Planned], fingerprinter: Fingerprinter) -> None:
+    from stager.ingest.making import made
+
     _makings[place] = made(files, fingerprinter)
 
 

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from stager.approvals import Approval, Plan
     from stager.decisions import Choice, Decision, Finding
     from stager.publish.publishing import Published
-    from stager.session.intake import Intake
     from stager.session.reading import Filter
     from stager.session.reporting import Format
     from stager.session.reviewing import holder
     from stager.session.session import Session
+    from stager.session.told import Intake
 
 __all__ = [
     "DEFAULT_STAGING",
@@ -48,7 +48,7 @@ __getattr__ = looked_up(
         "Filter": "stager.session.reading",
         "Finding": "stager.decisions",
         "Format": "stager.session.reporting",
-        "Intake": "stager.session.intake",
+        "Intake": "stager.session.told",
         "Plan": "stager.approvals",
         "Published": "stager.publish.publishing",
         "Session": "stager.session.session",

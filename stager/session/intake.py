@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,21 +15,11 @@ from stager.ingest.reader import ReadOptions, Source, open_source
 from stager.ingest.stage import SourceAccount, account_for, accounts_for, stage
 from stager.projections import fold, standing
 from stager.session.settings import Progress
+from stager.session.told import Intake
 from stager.session.workspace import Workspace
 from stager.sheets import SHEETS
 from stager.tenant.registry import Tenant
 from stager.values import Rules
-
-
-@dataclass(frozen=True, slots=True)
-class Intake:
-    """What a person says about the files they hand over; each None or False is found out or left alone."""
-
-    sheet: str | None = None
-    encoding: str | None = None
-    delimiter: str | None = None
-    mapping: Path | None = None
-    synthetic: bool = False
 
 
 def open_sources(files: Sequence[Path], intake: Intake, cwd: Path) -> tuple[list[Source], Mapping | None]:
@@ -104,6 +93,7 @@ def stage_all(
             blocks_made(by, planned, workspace.fingerprinter) as blocks,
         ):
             for file, account in zip(planned, new, strict=True):
+                fold(workspace.staging)  # what came of the file before, while this one is made ready
                 stage(
                     workspace.staging,
                     log,
@@ -113,5 +103,4 @@ def stage_all(
                     fingerprinter=workspace.fingerprinter,
                     progress=progress,
                 )
-                fold(workspace.staging)  # now, while the next file is made ready
         return accounts

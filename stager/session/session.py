@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from stager.publish.reencrypt import Reencrypted
     from stager.reconcile import Outcome
     from stager.report import Report
-    from stager.session.intake import Intake
     from stager.session.reporting import Format
     from stager.session.tenants import Doors
+    from stager.session.told import Intake
     from stager.session.views import RowLine, RowStory, RowValues, Status
     from stager.tenant.comparison import Difference
     from stager.tenant.registry import Registry
@@ -83,16 +83,19 @@ class Session(Reviewing):
         progress: Progress = silent,
     ) -> list[SourceAccount]:
         """Stage files, all or none; dry, only their accounts. InputRefused for a file that cannot."""
-        from stager.ingest.hands import hands
-        from stager.session import intake
-
         if dry_run:
+            from stager.session import intake
+
             sources, _ = intake.open_sources(files, told, self.settings.cwd)
             known, now = self.doors.known(tenant), self.settings.clock()
             return intake.dry_accounts(sources, known, now, progress, synthetic=told.synthetic)
+        from stager.ingest.hands import hands
+
         made = not (self.settings.cwd / self.settings.staging).exists()
         try:
             with hands(self.settings.cwd / file for file in files) as by:
+                from stager.session import intake  # only now: what it brings is read by both at once
+
                 sources, _ = intake.open_sources(files, told, self.settings.cwd)
                 coming = sum(source.size for source in sources)
                 workspace = self._to_write(create=True, coming=coming, beside=by.beside)

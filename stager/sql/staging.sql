@@ -57,8 +57,8 @@ create table if not exists {table} (
 -- name: add_column
 alter table {table} add column if not exists {field} varchar;
 
--- name: add_narrative
--- Of long texts zstd keeps a third less than what DuckDB would choose, and sooner.
+-- name: add_unlike
+-- Of texts that are unlike each other zstd keeps less than what DuckDB would choose, or as much, and sooner.
 alter table {table} add column if not exists {field} varchar using compression zstd;
 
 -- name: insert_piece

@@ -55,6 +55,9 @@ SMALL = 32 << 20
 Places: TypeAlias = Mapping[str, str] | None
 """What a statement's `{places}` are filled with: identifiers composed by `stager.sql`."""
 
+_UNLIKE = (Kind.NARRATIVE, Kind.MOMENT, Kind.DATE)
+"""Columns of which few cells are alike."""
+
 _INSERT = re.compile(r"(?:--[^\n]*\n)*insert into (\w+)")
 _MAKE = re.compile(r"(?:--[^\n]*\n)*create or replace temp table (\w+)")
 
@@ -386,7 +389,7 @@ class Staging:
             self.run("create_rows", {"table": sheet.table})
             kinds = {column.field: column.kind for column in sheet.columns}
             for field in (*sheet.fields, "extra"):
-                step = "add_narrative" if kinds.get(field) is Kind.NARRATIVE else "add_column"
+                step = "add_unlike" if kinds.get(field) in _UNLIKE else "add_column"
                 self.run(step, {"table": sheet.table, "field": sql.identifier(field)})
 
     def _schema_version(self) -> int:

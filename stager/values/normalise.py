@@ -103,9 +103,10 @@ def _asked(sheet: Sheet, fields: Collection[str] | None) -> tuple[Column, ...]:
 def _reading(raw: pl.DataFrame, column: Column, rules: Rules) -> pl.LazyFrame:
     """The column's value, issue and change, row by row."""
     filling, filled_by = _filling(column, rules)
-    trimmed = pl.col("cell").str.strip_chars()
-    kept = pl.col("cell") if column.kind is Kind.NARRATIVE else trimmed
-    cells = pl.LazyFrame({"cell": _cells(raw, column)}).with_columns(_trimmed=trimmed)
+    kept = pl.col("cell" if column.kind is Kind.NARRATIVE else "_trimmed")
+    cells = pl.LazyFrame({"cell": _cells(raw, column)}).with_columns(
+        _trimmed=pl.col("cell").str.strip_chars()
+    )
     given = cells.with_columns(_given=pl.when(pl.col("_trimmed") != "").then(kept))
     text = given.with_columns(text=pl.coalesce("_given", pl.lit(filling, pl.String)))
     return (
