@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import polars as pl
+    import pyarrow as pa
 
 
 def column_of(
@@ -22,7 +23,6 @@ def column_of(
     ValueError where the bytes are no whole values.
     """
     import numpy as np
-    import polars as pl
     import pyarrow as pa
 
     held = pa.py_buffer(data)
@@ -33,5 +33,15 @@ def column_of(
     valid = None if known is None else pa.py_buffer(np.packbits(known, bitorder="little"))
     buffers = [valid, pa.py_buffer(offsets), held]
     column = pa.LargeBinaryArray.from_buffers(pa.large_binary(), count, buffers)
-    # By way of a frame: of a single column polars would have pyarrow read all of its functions first.
+    return series_of(column)
+
+
+def series_of(column: pa.Array[pa.Scalar]) -> pl.Series:
+    """An Arrow column as polars has them, where it can without a copy.
+
+    By way of a frame: of a single column polars would have pyarrow read all of its functions first.
+    """
+    import polars as pl
+    import pyarrow as pa
+
     return pl.DataFrame(pa.record_batch({"value": column}))["value"]

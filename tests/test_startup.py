@@ -24,6 +24,18 @@ sys.exit(code)
 """
 
 
+CODES = """
+import sys
+from datetime import date
+import polars
+from stager.sheets import NOTES
+from stager.values import Rules, normalise
+cells = polars.DataFrame({"source_id": [1, 1], "row_no": [1, 2], "clinical_code": ["22298006", None]})
+read = normalise(NOTES, cells, Rules(as_of=date(2026, 1, 2)), ["clinical_code"])
+print(read.values["clinical_code"].to_list(), "numpy" in sys.modules, "numpy.ma" in sys.modules)
+"""
+
+
 LOOKED_FOR = """
 import sys
 from stager.cli import main
@@ -79,6 +91,22 @@ def test_help_opens_nothing(place: Place) -> None:
 def test_what_is_looked_for_is_found(place: Place) -> None:
     """The libraries would be seen if they were read: to show rows' columns they are."""
     assert {"polars", "pyarrow", "numpy"} <= set(_loaded(place, STAGES, "history", "patients", "1"))
+
+
+def test_where_a_file_is_read_no_library_is_for_what_is_none(place: Place) -> None:
+    """Neither another library's frames nor all of Arrow's functions: polars brings them where it can."""
+    file = place.folder / "more.csv"
+    file.write_text(
+        "PatientID,Drug Name,Frequency / Instructions,Prescription Date\n1,Samplazole,daily,2020-01-02\n"
+    )
+    unused = ("pandas", "pyarrow.dataset", "pyarrow.compute")
+    assert _loaded(place, unused, "ingest", str(file), "--sheet", "medications", "--dry-run") == []
+
+
+def test_to_check_codes_takes_no_masked_arrays() -> None:
+    """Numpy would read all that it has for those, in each `publish` of a few rows."""
+    called = run_python(CODES)
+    assert (called.stdout, called.stderr) == ("['22298006', None] True False\n", "")
 
 
 def test_the_process_that_reads_files_is_begun_before_the_libraries_are_read() -> None:

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from stager.binary import series_of
 from stager.errors import IntegrityFailed
 from stager.ingest.encoding import Encoding, is_utf8
 
@@ -62,7 +63,7 @@ def _strings(text: bytes, bounds: Offsets) -> pl.Series:
     if len(bounds) < 2:
         return pl.Series(dtype=pl.String)
     array = pa.LargeStringArray.from_buffers(len(bounds) - 1, pa.py_buffer(bounds), pa.py_buffer(text))
-    return cast(pl.Series, pl.from_arrow(array))
+    return series_of(array)
 
 
 def read_lines(data: bytes, encoding: Encoding, newline: int, *, last: bool) -> Lines:

@@ -81,7 +81,8 @@ def _sound(codes: pl.Series) -> pl.Series:
     for place in range(_SNOMED_LONGEST):
         digits = np.where(numbers >= 10**place, numbers // 10**place % 10, _ABSENT)
         products = _step(place % 8)[products, digits]
-    sound = distinct.filter(pl.Series(products == 0))
+    # A list: of an array polars asks whether it is masked, and numpy reads all that it has for those.
+    sound = distinct.filter(pl.Series((products == 0).tolist(), dtype=pl.Boolean))
     return codes.is_in(sound.implode()).fill_null(value=False)
 
 
