@@ -36,6 +36,20 @@ print(read.values["clinical_code"].to_list(), "numpy" in sys.modules, "numpy.ma"
 """
 
 
+BEGUN = """
+import os, sys
+from stager.cli import main
+from stager.ingest import hands
+
+def begun(files):
+    print("begun with:", *(name for name in sys.argv[1].split() if name in sys.modules), flush=True)
+    os._exit(7)
+
+hands.hands = begun
+main(sys.argv[2:])
+"""
+
+
 LOOKED_FOR = """
 import sys
 from stager.cli import main
@@ -93,7 +107,7 @@ def test_what_is_looked_for_is_found(place: Place) -> None:
     assert {"polars", "pyarrow", "numpy"} <= set(_loaded(place, STAGES, "history", "patients", "1"))
 
 
-def test_where_a_file_is_read_no_library_is_for_what_is_none(place: Place) -> None:
+def test_to_read_a_file_brings_no_library_that_nothing_asks_for(place: Place) -> None:
     """Neither another library's frames nor all of Arrow's functions: polars brings them where it can."""
     file = place.folder / "more.csv"
     file.write_text(
@@ -109,11 +123,11 @@ def test_to_check_codes_takes_no_masked_arrays() -> None:
     assert (called.stdout, called.stderr) == ("['22298006', None] True False\n", "")
 
 
-def test_the_process_that_reads_files_is_begun_before_the_libraries_are_read() -> None:
-    """It reads its own meanwhile: what begins it, and what it is handed, brings none of them."""
-    begins = "import sys; from stager.session import Intake, Session; from stager.ingest.hands import hands"
-    called = run_python(f"{begins}; print(*{set(STAGES)} & sys.modules.keys())")
-    assert (called.stdout.split(), called.stderr) == ([], "")
+def test_the_process_that_reads_files_is_begun_before_the_libraries_are_read(place: Place) -> None:
+    """It reads its own meanwhile. DuckDB is there by then: the session itself brings it."""
+    libraries = " ".join((*STAGES, "duckdb"))
+    called = run_python(BEGUN, libraries, "ingest", "any.csv", **place.whole_environ)
+    assert (called.stdout, called.stderr, called.returncode) == ("begun with: duckdb\n", "", 7)
 
 
 @pytest.mark.parametrize("module", ["stager.ingest.making", "stager.publish.handing"])

@@ -55,8 +55,8 @@ SMALL = 32 << 20
 Places: TypeAlias = Mapping[str, str] | None
 """What a statement's `{places}` are filled with: identifiers composed by `stager.sql`."""
 
-_UNLIKE = (Kind.NARRATIVE, Kind.MOMENT, Kind.DATE)
-"""Columns of which few cells are alike."""
+_UNLIKE = (Kind.NARRATIVE, Kind.MOMENT)
+"""Columns of which few cells are alike; days are, for a practice has no more than some thousands of them."""
 
 _INSERT = re.compile(r"(?:--[^\n]*\n)*insert into (\w+)")
 _MAKE = re.compile(r"(?:--[^\n]*\n)*create or replace temp table (\w+)")

@@ -67,6 +67,4 @@ def _look_up(texts: pl.Series, meanings: Mapping[str, str]) -> pl.Series:
 
 
 def _replaced(texts: pl.Series, by: Mapping[str, str]) -> pl.Series:
-    if not by:  # as of changes, where all are in the vocabulary's spelling: sooner told than looked up
-        return pl.repeat(None, len(texts), dtype=pl.String, eager=True)
     return texts.replace_strict(list(by), list(by.values()), default=None, return_dtype=pl.String)
