@@ -7,15 +7,14 @@ stands the practice's own count, where one was stated.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from stager.errors import IntegrityFailed, UsageError, Where
 from stager.sheets import SHEETS, State
 from stager.staging import Staging
 
 
-@dataclass(frozen=True, slots=True)
-class FileAccount:
+class FileAccount(Struct, frozen=True):
     """One file: its size and the bytes that its records hold; records as registered, kept, and in a state."""
 
     source_id: int
@@ -33,8 +32,7 @@ class FileAccount:
         return self.size == self.bytes_kept and self.registered == self.kept == self.stated
 
 
-@dataclass(frozen=True, slots=True)
-class SheetAccount:
+class SheetAccount(Struct, frozen=True):
     """One sheet: its files, and its rows in each state.
 
     replaced: records for which a corrected record of a later file stands. expected: the practice's own

@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stager.errors import ReviewNeeded
 from stager.event_log import EventLog
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 _APPROVED = "state = 'approved'"
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What would be published: the hash in hex, and rows by sheet in the order of publishing.
 
     pieces: by number, those that the plan was asked to be cut into.
@@ -34,15 +34,14 @@ class Plan:
 
     hash: str
     rows: dict[str, int]
-    pieces: Mapping[int, Piece] = field(default_factory=dict, repr=False, compare=False)
+    pieces: Mapping[int, Piece] = {}
 
     @property
     def total(self) -> int:
         return sum(self.rows.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
+class Approval(Struct, frozen=True):
     """An approval as granted: its event's seq, the rows newly approved by sheet, the plan after it."""
 
     seq: int
@@ -50,8 +49,7 @@ class Approval:
     plan: Plan
 
 
-@dataclass(frozen=True, slots=True)
-class Prospect:
+class Prospect(Struct, frozen=True):
     """What an approval would sign: ready rows by sheet, the plan after it. refusal: why it would not."""
 
     rows: dict[str, int]

@@ -11,9 +11,10 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from stager.ahead import made_ahead
 from stager.crypto.merkle import Subtree, Tree
@@ -38,8 +39,7 @@ def system_clock() -> int:
     return int(datetime.now(UTC).timestamp() * 1_000_000)
 
 
-@dataclass(frozen=True, slots=True)
-class Seal:
+class Seal(Struct, frozen=True):
     """A signed head of the log. root, previous: SHA-256 digests; signature: Ed25519 over `message`."""
 
     seal_no: int
@@ -230,4 +230,4 @@ def compact(detail: Mapping[str, Any]) -> str:
 
 
 def _parts(seal: Seal) -> dict[str, Any]:
-    return {name: getattr(seal, name) for name in Seal.__dataclass_fields__}
+    return {name: getattr(seal, name) for name in Seal.__struct_fields__}

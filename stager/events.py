@@ -8,12 +8,12 @@ version here; the old one stays readable.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class EventKind:
+
+class EventKind(Struct, frozen=True):
     """One kind of event. `detail` names the keys of its JSON; `about` says what it is about."""
 
     name: str

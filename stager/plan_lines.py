@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from msgspec import Struct, field
 
 from stager.staging import Staging
 
@@ -30,8 +30,7 @@ NO_PIECE = 0
 """Pieces are numbered from 1."""
 
 
-@dataclass(slots=True)
-class Piece:
+class Piece(Struct):
     """Planned rows of one source.
 
     parts: the rows' numbers, ascending. first_event, last_event: the first and last seq of the events that

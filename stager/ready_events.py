@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stager.binary import column_of
 from stager.crypto.merkle import BEFORE_LEAF, HASH_BYTES, Subtree, leaf_hash, subtrees
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(Struct, frozen=True):
     """Who appends, and when. at: microseconds since 1970-01-01 UTC."""
 
     actor: str
@@ -31,8 +31,7 @@ class Stamp:
         return ReadyEvents(self, kind, with_leaves, first, subtrees(first - 1, leaves))
 
 
-@dataclass(frozen=True, slots=True)
-class ReadyEvents:
+class ReadyEvents(Struct, frozen=True):
     """Events with the numbers from `first`. rows: as given to `Stamp.ready`, and each event's leaf.
 
     subtrees: the largest full ones over the leaves, so that the seal need not hash them again.

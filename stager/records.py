@@ -7,9 +7,10 @@ pure rules (`stager.values`), so that no second copy of a value can drift from i
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
 
 import polars as pl
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stager import sql
 from stager.sheets import Sheet
@@ -20,8 +21,7 @@ SLICE = 500_000
 """Rows of one source that are held in memory at a time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(Struct, frozen=True):
     """Some rows of one source: their cells (text, NULL for an absent column) and the source's rules."""
 
     sheet: Sheet

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from dataclasses import field as dataclass_field
 from enum import Enum
 from types import MappingProxyType
+
+from msgspec import Struct
+from msgspec import field as struct_field
 
 ROW_COLUMNS = ("source_id", "row_no")
 """What names a row everywhere: its source file's number and its record's number below the header."""
@@ -47,8 +48,7 @@ class Protection(Enum):
     ENCRYPTED_INDEXED = "encrypted, found by blind index"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class Column(Struct, frozen=True, kw_only=True):
     """One column of a sheet.
 
     name: the header as the specification spells it.
@@ -67,13 +67,12 @@ class Column:
     required: bool = False
     vocabulary: tuple[str, ...] = ()
     default: str | None = None
-    synonyms: Mapping[str, str] = dataclass_field(default_factory=lambda: MappingProxyType({}))
+    synonyms: Mapping[str, str] = struct_field(default_factory=lambda: MappingProxyType({}))
     aliases: tuple[str, ...] = ()
     about: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sheet:
+class Sheet(Struct, frozen=True, kw_only=True):
     """One sheet: its name in commands and events, its title for people, its columns in order."""
 
     name: str

@@ -151,7 +151,7 @@ class Keys:
 
 def review_app(settings: Settings, *, actor: str = "tester", read_only: bool = False) -> ReviewApp:
     """The program on a staging file."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     def open_session(copy: bool, warn: Callable[[str], None]) -> Session:
         return Session(replace(settings, read_only=copy, warn=warn))

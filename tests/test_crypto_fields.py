@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import json
 import pickle
-from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from cryptography.fernet import Fernet
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from stager.crypto import aead
 from stager.crypto.aead import Aead, NotAuthentic

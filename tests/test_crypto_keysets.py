@@ -7,11 +7,11 @@ import json
 import pickle
 import stat
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from stager.crypto import keystore, places
 from stager.crypto.kek import LocalKek, key_encryption_key

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from stager.crypto.fernet_fields import FernetSealer
 from stager.crypto.fields import FieldSealer, row_id_bytes

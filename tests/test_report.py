@@ -9,13 +9,13 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import fields
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+from msgspec.structs import fields
 
 from stager.decisions import Choice, Decision
 from stager.errors import IntegrityFailed, UsageError

@@ -189,7 +189,7 @@ def test_every_rule_is_told_in_words(practice: Migration) -> None:
 
 
 def as_dict(finding: Finding) -> dict[str, Any]:
-    return {name: getattr(finding, name) for name in Finding.__dataclass_fields__}
+    return {name: getattr(finding, name) for name in Finding.__struct_fields__}
 
 
 def test_the_number_alike_is_how_many_a_bulk_decision_would_settle(practice: Migration) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import struct
 import uuid
 from collections.abc import Iterator
-from dataclasses import replace
 
 import polars as pl
 import pytest
+from msgspec.structs import replace
 
 from stager.errors import IntegrityFailed, StagerError
 from stager.row_ids import row_id

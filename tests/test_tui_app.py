@@ -13,10 +13,10 @@ import subprocess
 import sys
 import termios
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from textual.color import Color
 from textual.theme import Theme
 from textual.widgets import Input

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+
+from msgspec import Struct, to_builtins
 
 _PERSON = "person.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where somebody left off in a migration's queue: the filter without its text, the order, the finding."""
 
     code: str | None = None
@@ -25,8 +25,7 @@ class Place:
     finding: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(Struct, frozen=True):
     """What holds for somebody in every migration."""
 
     theme: str | None = None
@@ -47,17 +46,17 @@ class Memory:
         return Person(theme=_text(told.get("theme")), tour_seen=told.get("tour_seen") is True)
 
     def keep_person(self, person: Person) -> None:
-        self._write(_PERSON, asdict(person))
+        self._write(_PERSON, to_builtins(person))
 
     def place(self, migration: str) -> Place:
         """Where it was left off in that migration; the beginning where nothing is known."""
         told = self._read(f"{migration}.json")
         finding = told.get("finding")
-        words = {each.name: _text(told.get(each.name)) for each in fields(Place) if each.name != "finding"}
+        words = {name: _text(told.get(name)) for name in Place.__struct_fields__ if name != "finding"}
         return Place(**words, finding=finding if isinstance(finding, int) else None)
 
     def keep_place(self, migration: str, place: Place) -> None:
-        self._write(f"{migration}.json", asdict(place))
+        self._write(f"{migration}.json", to_builtins(place))
 
     def _read(self, name: str) -> dict[str, object]:
         try:

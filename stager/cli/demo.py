@@ -9,11 +9,12 @@ import os
 import shlex
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec import to_builtins
+from msgspec.structs import replace
 
 from stager.cli import intake, options, publishing, review, show_account, show_findings
 from stager.cli.invocation import Invocation, invocation
@@ -89,7 +90,7 @@ def _walk(call: Invocation, session: Session, folder: Path, files: Sequence[Path
     return {
         "folder": str(folder),
         "commands": typed.lines,
-        "approved": asdict(granted),
+        "approved": to_builtins(granted),
         "published": {
             "rows": done.rows,
             "sheets": done.sheets,

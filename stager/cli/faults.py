@@ -9,14 +9,14 @@ import os
 import platform
 import traceback
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from stager import __version__
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """A reported fault: its id and the file that tells of it, None where none could be written."""
 
     id: str

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import pwd
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
+from msgspec import Struct
 
 from stager.cli.screen import Screen
 from stager.errors import StagerError, UsageError
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from stager.session import Session
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(Struct, frozen=True):
     """The global options. actor: who is to be named in the events."""
 
     screen: Screen

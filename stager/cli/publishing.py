@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec import to_builtins
 
 from stager.cli import intake, options, progress, review, show_account, show_intake, show_publishing
 from stager.cli.invocation import Invocation, invocation
@@ -152,7 +152,7 @@ def _import(
     if ready:
         granted = session.approve(actor=call.actor)
         review.approved(call, granted)
-        document["approved"] = asdict(granted)
+        document["approved"] = to_builtins(granted)
     document["published"] = show_publishing.document(send(call, session, tenant), dry_run=False)
     found = session.status()
     document["status"] = show_account.status_document(found)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec import to_builtins
 
 from stager.cli import options, show_account, show_findings
 from stager.cli.invocation import Invocation, invocation
@@ -258,7 +258,7 @@ def approve(context: typer.Context, sheet: options.OfSheet = None, reason: optio
     with call.session() as session:
         granted = session.approve(actor=call.actor, sheet=sheet, reason=reason)
     approved(call, granted)
-    call.screen.document(asdict(granted))
+    call.screen.document(to_builtins(granted))
 
 
 def approved(call: Invocation, granted: Approval) -> None:

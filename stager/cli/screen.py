@@ -11,8 +11,9 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
+
+from msgspec import Struct, field
 
 from stager.visible import fitting, visible
 
@@ -27,8 +28,7 @@ WIDEST = 120
 _GAP = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Screen:
+class Screen(Struct, frozen=True):
     """Where a command prints. as_json: documents only. quiet: no words about the work."""
 
     as_json: bool = False

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from msgspec import to_builtins
 
 from stager.cli.screen import Cell, Screen
 from stager.sheets import EXPLAINED, Code, State
@@ -106,7 +107,7 @@ def status_document(found: Status) -> dict[str, Any]:
         "findings": {
             code: {"open": count, "meaning": EXPLAINED[Code(code)]} for code, count in found.findings.items()
         },
-        "moment": asdict(found.moment) if found.moment else None,
+        "moment": to_builtins(found.moment) if found.moment else None,
         "next": {"command": found.next_step, "why": found.why_next},
     }
 
@@ -175,5 +176,5 @@ def _sheet(sheet: SheetAccount) -> dict[str, Any]:
         "replaced": sheet.replaced,
         "expected": sheet.expected,
         "difference": sheet.difference,
-        "files": [{**asdict(each), "balances": each.balances} for each in sheet.files],
+        "files": [{**to_builtins(each), "balances": each.balances} for each in sheet.files],
     }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from msgspec import to_builtins
 
 from stager.cli import telling
 from stager.cli.screen import Screen
@@ -48,13 +49,13 @@ def values(screen: Screen, found: RowStory, shown: RowValues) -> None:
 
 def document(found: RowStory, shown: RowValues | None = None) -> dict[str, Any]:
     """The story as JSON; with its values where they were asked for."""
-    told = asdict(found)
+    told: dict[str, Any] = to_builtins(found)
     if shown:
         told["values"] = {
             "event": shown.seq,
             "record": _text(shown.record, found.encoding) if shown.record else None,
             "record_hex": shown.record.hex() or None,
-            "cells": [asdict(cell) for cell in shown.cells],
+            "cells": [to_builtins(cell) for cell in shown.cells],
         }
     return told
 

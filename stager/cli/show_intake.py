@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from msgspec import to_builtins
 
 from stager.cli.screen import Cell, Screen
 from stager.wording import counted
@@ -55,7 +56,8 @@ def outcome(screen: Screen, made: Outcome) -> None:
 
 def outcome_document(made: Outcome) -> dict[str, Any]:
     """A reconciliation as JSON."""
-    return asdict(made)
+    found: dict[str, Any] = to_builtins(made)
+    return found
 
 
 def _account(screen: Screen, account: SourceAccount, *, dry_run: bool) -> None:

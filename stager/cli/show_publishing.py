@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from msgspec import to_builtins
 
 from stager.cli.screen import Screen
 from stager.wording import counted
@@ -40,7 +41,7 @@ def published(screen: Screen, done: Published, *, dry_run: bool) -> None:
 
 def document(done: Published, *, dry_run: bool) -> dict[str, Any]:
     """What publishing did as JSON."""
-    return {"dry_run": dry_run, **asdict(done), "rows": done.rows, "refused": list(done.refused)}
+    return {"dry_run": dry_run, **to_builtins(done), "rows": done.rows, "refused": list(done.refused)}
 
 
 def _refused(screen: Screen, done: Published) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec import to_builtins
 
 from stager.cli import options, progress, show_tenants
 from stager.cli.invocation import invocation
@@ -61,7 +61,8 @@ def check(context: typer.Context, slug: options.Slug) -> None:
     for difference in differences:
         call.screen.say(str(difference))
     found = [
-        {**asdict(each), "kind": each.kind.name.casefold(), "means": each.kind.value} for each in differences
+        {**to_builtins(each), "kind": each.kind.name.casefold(), "means": each.kind.value}
+        for each in differences
     ]
     call.screen.document({"tenant": slug, "differences": found})
     if differences:
@@ -177,7 +178,7 @@ def reencrypt(context: typer.Context, slug: options.Slug) -> None:
     with call.session() as session, progress.shown(call.screen, "rows") as seen:
         moved = session.reencrypt(slug, progress=seen)
     show_tenants.reencrypted(call.screen, moved)
-    call.screen.document({"tenant": slug, **asdict(moved)})
+    call.screen.document({"tenant": slug, **to_builtins(moved)})
 
 
 def _require_registered(session: Session, slug: str) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec import to_builtins
+from msgspec.structs import replace
 
 from stager.cli import options, progress
 from stager.cli.invocation import Invocation, invocation
@@ -65,7 +66,7 @@ def _staging(call: Invocation, tenant: str | None, *, deep: bool) -> None:
     with call.session() as session, progress.shown(call.screen, "entries") as seen:
         done = session.verify(tenant, deep=deep, progress=seen)
     _show(call, done)
-    call.screen.document({"verified": True, **asdict(done), "events_per_second": done.events_per_second})
+    call.screen.document({"verified": True, **to_builtins(done), "events_per_second": done.events_per_second})
 
 
 def _show(call: Invocation, done: Verified) -> None:
@@ -99,7 +100,7 @@ def _pack(call: Invocation, path: Path, key: str | None, checkpoint: Path | None
 
     done = verify_pack(Path.cwd() / path, key=key, checkpoint=_text(checkpoint))
     _show_pack(call, done, known=key is not None)
-    call.screen.document({"verified": True, **asdict(done)})
+    call.screen.document({"verified": True, **to_builtins(done)})
 
 
 def _text(checkpoint: Path | None) -> str | None:

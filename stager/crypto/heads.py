@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from stager.crypto import places
 from stager.errors import IntegrityFailed, UsageError, Where
@@ -19,8 +20,7 @@ FOLDER = "heads"
 _MIGRATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """A seal: the tree's size and root, the seal's own hash, and the key that signed it."""
 
     size: int

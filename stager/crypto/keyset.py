@@ -11,9 +11,11 @@ import base64
 import json
 import re
 import secrets
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stager.crypto.derivation import KEY_BYTES
 from stager.errors import IntegrityFailed, UsageError, Where
@@ -25,17 +27,18 @@ VERSION = 1
 _SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
-@dataclass(frozen=True, slots=True)
-class DataKey:
+class DataKey(Struct, frozen=True):
     """A key that field keys are derived from: its id (4 bytes), when it was made (UTC), 32 bytes."""
 
     id: bytes
     created: datetime
-    secret: bytes = field(repr=False)
+    secret: bytes
+
+    def __repr__(self) -> str:  # never the secret
+        return f"DataKey({self.id.hex()!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class KeyDescription:
+class KeyDescription(Struct, frozen=True):
     """What may be shown of a data key."""
 
     id: str
@@ -43,8 +46,7 @@ class KeyDescription:
     primary: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Keyset:
+class Keyset(Struct, frozen=True):
     """A tenant's keys, as a plain value that a worker process can be handed.
 
     Its repr shows no secret; its pickle does, and goes nowhere but to a process of our own.
@@ -53,7 +55,10 @@ class Keyset:
     tenant: str
     keys: tuple[DataKey, ...]
     primary_id: bytes
-    index_key: bytes = field(repr=False)
+    index_key: bytes
+
+    def __repr__(self) -> str:  # never the secrets
+        return f"Keyset({self.tenant!r}, {self.keys!r})"
 
     @property
     def primary(self) -> DataKey:

@@ -7,8 +7,9 @@ digits name, largest first. That is all that is needed to go on, and to give the
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from hashlib import sha256
+
+from msgspec import Struct
 
 from stager.errors import IntegrityFailed
 
@@ -60,8 +61,7 @@ def _many_paired(nodes: bytes) -> bytes:
     return digests(column_of(messages, messages.shape[1]))
 
 
-@dataclass(frozen=True, slots=True)
-class Subtree:
+class Subtree(Struct, frozen=True):
     """A full subtree of 2**level leaves: its root."""
 
     level: int

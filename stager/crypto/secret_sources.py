@@ -5,21 +5,24 @@ from __future__ import annotations
 import base64
 import binascii
 import secrets
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct
 
 from stager.crypto import places
 from stager.crypto.derivation import KEY_BYTES
 from stager.errors import KeyUnavailable
 
 
-@dataclass(frozen=True, slots=True)
-class FoundSecret:
+class FoundSecret(Struct, frozen=True):
     """A secret, a phrase on where it was found, and whether it was made just now."""
 
-    secret: bytes = field(repr=False)
+    secret: bytes
     origin: str
     created: bool = False
+
+    def __repr__(self) -> str:  # never the secret
+        return f"FoundSecret({self.origin!r})"
 
 
 def encode(secret: bytes) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct
 
 from stager.crypto import derivation
 from stager.crypto.keyring_entry import from_keyring
@@ -16,17 +17,19 @@ FILE_NAME = "staging.key"
 KEYRING_ENTRY = "staging-key"
 
 
-@dataclass(frozen=True, slots=True)
-class StagingKey:
+class StagingKey(Struct, frozen=True):
     """The secret of 32 bytes, where it was found, and whether it was made just now.
 
     Where `created` is true the person is to be told to back `origin` up: without the key no staging
     file made under it opens again.
     """
 
-    secret: bytes = field(repr=False)
+    secret: bytes
     origin: str
     created: bool = False
+
+    def __repr__(self) -> str:  # never the secret
+        return f"StagingKey({self.origin!r})"
 
     def file_key(self) -> str:
         """The key that encrypts staging files, as base64 text; the same for every migration, since a

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from stager.errors import UsageError, Where
 from stager.sheets import SHEET, Code
@@ -72,8 +73,7 @@ ALLOWED: dict[Decision, frozenset[Code]] = {
 NEW_VALUES = (Decision.CORRECT, Decision.BLANK)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """A finding as it stands; the addresses in `related` and `suggestions` are places of persons or rows."""
 
     finding_id: int
@@ -100,8 +100,7 @@ class Finding:
         return Where(sheet=self.sheet, row=self.row_no, column=column)
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """What was decided: for a link or a merge the person's place, for a correction the new value."""
 
     decision: Decision

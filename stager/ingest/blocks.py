@@ -5,11 +5,11 @@ The check reads what is handed out, not what it was made from.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 import polars as pl
+from msgspec import Struct
 
 from stager.errors import IntegrityFailed
 from stager.ingest.grammar import Kind
@@ -31,8 +31,7 @@ _SPAN = {
 Span: TypeAlias = tuple[int | None, int, int, int, int, str, str | None]
 
 
-@dataclass(slots=True)
-class Block:
+class Block(Struct):
     """A stretch of the file and what is in it.
 
     byte_start, byte_len: its place in the file. data: its bytes as they are; all blocks' data make the

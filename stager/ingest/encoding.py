@@ -26,11 +26,11 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass, field
 
 import chardet
 import numpy as np
 import pyarrow as pa
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from stager.errors import InputRefused, Where
@@ -64,8 +64,7 @@ _IN_PLACE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Encoding:
+class Encoding(Struct, frozen=True):
     """How a file's bytes become text.
 
     name: as recorded, `utf-8-sig` with a mark. codec: what Python decodes the body by. bom: length of the
@@ -156,8 +155,7 @@ def _extends_ascii(name: str) -> bool:
     return name != "idna" and str(plain, name) == plain.decode("ascii")
 
 
-@dataclass(slots=True)
-class HighLines:
+class HighLines(Struct):
     """The lines with bytes above 127: how many are valid UTF-8, how many not, and a sample for chardet."""
 
     valid: int = 0

@@ -8,9 +8,10 @@ within quotes alone.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from functools import cached_property
+
+from msgspec import Struct
 
 _DATE = (
     r"(?:[0-9]{1,4}[-/. ](?:[0-9]{1,2}|[A-Za-z]{3,9})[-/. ][0-9]{1,4}|[0-9]{6,14})"
@@ -41,8 +42,7 @@ class Reason(StrEnum):
     QUOTE = "quote"
 
 
-@dataclass(frozen=True)
-class Grammar:
+class Grammar(Struct, frozen=True, dict=True):  # which keeps what is worked out once
     """The legal record of one file: its delimiter, its number of fields, where the required date stands.
 
     date_at: 0-based position of the sheet's required date column; None where the file has none.

@@ -11,11 +11,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import count, cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stager.crypto.fingerprint import Fingerprinter
 from stager.errors import StagerError, without_values
@@ -34,8 +36,7 @@ Blocks: TypeAlias = "Callable[[], Iterator[Made]]"
 """Gives the next file's blocks."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hands:
+class Hands(Struct, frozen=True):
     """Who makes blocks ready. slots: by which another process hands them over; None where it is this one."""
 
     pool: Executor
@@ -99,8 +100,7 @@ def _size(file: Path) -> int:
         return 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Filled:
+class _Filled(Struct, frozen=True):
     """A block whose frames stand in a slot."""
 
     slot: int

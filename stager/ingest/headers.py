@@ -16,8 +16,9 @@ import re
 from collections import Counter
 from collections.abc import Mapping as Table
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from stager.errors import InputRefused, Where
 from stager.ingest.mapping import Mapping
@@ -41,8 +42,7 @@ class How(StrEnum):
 _STRENGTH = {How.ALIAS: 1, How.FOLDED: 2, How.EXACT: 2, How.MAPPING: 3}
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnMatch:
+class ColumnMatch(Struct, frozen=True):
     """One column of the file: its header as it came, its place from 0, the sheet's field or None, and how."""
 
     header: str
@@ -51,8 +51,7 @@ class ColumnMatch:
     how: How
 
 
-@dataclass(frozen=True, slots=True)
-class SheetMatch:
+class SheetMatch(Struct, frozen=True):
     """How one sheet fits a file's headers.
 
     missing: required columns that neither a header nor a constant gives. clash: headers that claim one

@@ -12,12 +12,12 @@ cells.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from stager.binary import series_of
@@ -31,8 +31,7 @@ _DECODED_AT_ONCE = 128
 LF, CR = 10, 13
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
+class Lines(Struct, frozen=True):
     """Lines of one piece of a file.
 
     text: UTF-8. text_at: n + 1 offsets into it. file_at: n + 1 offsets into the piece's own bytes.

@@ -6,10 +6,10 @@ Pure, and the costly part of taking files in: `hands` has it done in a process o
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 import polars as pl
 import pyarrow as pa
+from msgspec import Struct, field
 
 from stager.binary import column_of
 from stager.crypto.fingerprint import FINGERPRINT_BYTES, Fingerprinter
@@ -42,8 +42,7 @@ _KEPT = {
 }
 
 
-@dataclass(slots=True)
-class Counts:
+class Counts(Struct):
     """What a stretch of a file, or all of it, holds. held: rows that wait for a person's decision."""
 
     rows: int = 0
@@ -67,8 +66,7 @@ class Counts:
             self.codes[code] = self.codes.get(code, 0) + number
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """A file that is to be staged, the number it gets, and the rules that its cells are read by."""
 
     source: Source
@@ -76,8 +74,7 @@ class Planned:
     rules: Rules
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """A stretch of a file made ready to be written: frames as their tables take them.
 
     kept: its bytes in compressed blocks. leaves: the hashes of these blocks, one after another.
@@ -127,8 +124,7 @@ def accepted(sheet: Sheet, made: Made) -> pl.DataFrame:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+class _Read(Struct, frozen=True):
     file: Planned
     block: Block
     cells: pl.DataFrame

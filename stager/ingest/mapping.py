@@ -22,10 +22,11 @@ import json
 import tomllib
 from collections.abc import Collection, Iterable
 from collections.abc import Mapping as Table
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
+
+from msgspec import Struct, field
 
 from stager.errors import UsageError, Where
 from stager.sheets import SHEET, SHEETS, Column, Kind, Sheet, fold_header, fold_word
@@ -44,8 +45,7 @@ _KEYS = (
 _ONE_PERSONS = (Kind.IDENTIFIER, Kind.PATIENT, Kind.NHS_NUMBER, Kind.EMAIL)
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(Struct, frozen=True):
     """A mapping profile, read and checked.
 
     name: its file's name. sheet: the sheet it is for, None for any. columns: their header → our column's

@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct
 
 from stager.ahead import ahead
 from stager.errors import InputRefused, Where
@@ -32,8 +33,7 @@ DELIMITERS = (",", ";", "\t", "|")
 _NAMED_DELIMITERS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 
 
-@dataclass(frozen=True, slots=True)
-class ReadOptions:
+class ReadOptions(Struct, frozen=True):
     """What a person says about a file. sheet: its name. delimiter: one character, or `tab`."""
 
     sheet: str | None = None
@@ -42,8 +42,7 @@ class ReadOptions:
     mapping: Mapping | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A file that can be staged: what it is, how it was recognised, and its records by `blocks`.
 
     size: bytes. sha256: hex. confidence: 0 to 1. evidence: how the encoding was decided. newline: "\\n",
@@ -66,8 +65,11 @@ class Source:
     mapping: Mapping | None
     body_at: int
     block_bytes: int
-    _survey: Survey = field(repr=False)
-    _preface: tuple[Span, ...] = field(repr=False)
+    _survey: Survey
+    _preface: tuple[Span, ...]
+
+    def __repr__(self) -> str:  # nothing of what stands in it
+        return f"Source({self.file_name!r})"
 
     def blocks(self) -> Iterator[Block]:
         """The file's blocks in order.

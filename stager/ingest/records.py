@@ -18,10 +18,9 @@ follows the open quote. A note of several lines with commas in it is no such cas
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import polars as pl
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from stager.errors import IntegrityFailed
@@ -33,8 +32,7 @@ JOINED_LINES = 2000
 JOINED_BYTES = 4 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Records:
+class Records(Struct, frozen=True):
     """The records of the lines before `end`, in order and without gaps.
 
     first: each record's first line. count: its number of lines. kind: a `Kind`. reason: a `Reason` for

@@ -11,18 +11,17 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+from msgspec import Struct
 
 from stager.ingest.round_trip import ROUND_TRIP, RUN
 from stager.sheets import EXPLAINED, SHEETS, Code, Sheet
 from stager.staging import Staging
 
 
-@dataclass(frozen=True, slots=True)
-class RejectFile:
+class RejectFile(Struct, frozen=True):
     """The rejects of one source: a file name to offer, its content, and how many records it holds."""
 
     name: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -26,14 +25,13 @@ Progress = Callable[[str, int, int | None], None]
 """Called with what is being done, how many bytes of how many are behind it."""
 
 
-@dataclass(slots=True)
-class SourceAccount(Counts):
+class SourceAccount(Counts, kw_only=True):
     """The account of one file: its bytes and records, and what the rules found in its cells.
 
     known_as: the name under which the same bytes were staged before; they are not staged again.
     """
 
-    source: Source = field(kw_only=True)
+    source: Source
     source_id: int | None = None
     known_as: str | None = None
 

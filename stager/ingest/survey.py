@@ -11,11 +11,11 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from msgspec import Struct, field
 
 from stager.ahead import ahead
 from stager.errors import InputRefused, Where
@@ -52,8 +52,7 @@ _NOT_OPENED = {
 }
 
 
-@dataclass(slots=True)
-class _Newlines:
+class _Newlines(Struct):
     """Counts of line ends over the file, by code unit, and the longest stretch without each of them."""
 
     unit: np.dtype[np.unsignedinteger]
@@ -112,8 +111,7 @@ def _begins_with_lone_cr(
     return bool(cr.any()) and not bool((units[: int(cr.argmax()) + 2] == LF).any())
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(Struct, frozen=True):
     """What the first pass found.
 
     size: bytes. sha256: hex. head: the file's first bytes, at most HEAD_BYTES. encoding: decided over the

@@ -11,11 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
+from msgspec import Struct, to_builtins
 
 from stager.approvals import Plan
 from stager.errors import IntegrityFailed
@@ -25,8 +25,7 @@ from stager.sheets import SHEETS
 from stager.staging import Staging
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(Struct, frozen=True):
     """Rows of one source that go in one transaction.
 
     chunk: its number in the migration, never used twice. rows: the rows as runs' text.
@@ -53,8 +52,7 @@ class Chunk:
         return pl.concat(numbers).alias("row_no")
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """One replay of a plan: its number and chunks. seq: of its publish.started; None before there is one."""
 
     run: int
@@ -67,7 +65,7 @@ class Run:
     @property
     def detail(self) -> dict[str, Any]:
         """What its publish.started says."""
-        chunks = [asdict(chunk) for chunk in self.chunks]
+        chunks = [to_builtins(chunk) for chunk in self.chunks]
         return {
             "run": self.run,
             "tenant": self.tenant,
@@ -147,8 +145,7 @@ def withdraw(staging: Staging, chunks: Sequence[Chunk], cut: Cut) -> dict[int, P
     return hash_lines(staging, cut)
 
 
-@dataclass(frozen=True, slots=True)
-class _SourceOf:
+class _SourceOf(Struct, frozen=True):
     """What a chunk's digest takes in of its source."""
 
     sheet: str
@@ -183,8 +180,7 @@ def _digest(piece: Piece, source: _SourceOf, tenant: str, profile: str) -> str:
     return digest.hexdigest()
 
 
-@dataclass(slots=True)
-class _BySize:
+class _BySize(Struct):
     """Counts the rows of the source that it is at."""
 
     most: int

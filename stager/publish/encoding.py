@@ -6,9 +6,8 @@ keys when they start and never by their arguments.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import polars as pl
+from msgspec import Struct
 
 from stager.crypto.keyset import Keyset
 from stager.errors import StagerError, Where, without_values
@@ -20,8 +19,7 @@ from stager.tenant.profile import Profile
 from stager.values import Rules, normalise
 
 
-@dataclass(frozen=True, slots=True)
-class RowsToSend:
+class RowsToSend(Struct, frozen=True):
     """What a chunk is made from.
 
     rules: the source's rules as JSON. rows: row_no and the fields' cells as they stand, and what
@@ -34,8 +32,7 @@ class RowsToSend:
     rows: pl.DataFrame
 
 
-@dataclass(frozen=True, slots=True)
-class TableRows:
+class TableRows(Struct, frozen=True):
     """One table's part of a chunk: row numbers, ids, and the rows as a binary COPY stream."""
 
     table: str
@@ -44,8 +41,7 @@ class TableRows:
     stream: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Unfit:
+class Unfit(Struct, frozen=True):
     """A row with a value that a column of its table cannot be given."""
 
     row_no: int
@@ -53,8 +49,7 @@ class Unfit:
     column: str
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(Struct, frozen=True):
     """A chunk ready to be sent."""
 
     chunk: int

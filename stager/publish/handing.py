@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, replace
 from queue import SimpleQueue
 
 import polars as pl
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stager.crypto.keyset import Keyset
 from stager.publish.encoding import Encoded, Encoder, RowsToSend, TableRows, Unfit
@@ -14,8 +15,7 @@ from stager.slots import Slots, frame_of
 from stager.tenant.profile import Profile
 
 
-@dataclass(frozen=True, slots=True)
-class _Filled:
+class _Filled(Struct, frozen=True):
     """A chunk ready to be sent. In its slot each table has a frame of row numbers and ids, and its stream."""
 
     chunk: int

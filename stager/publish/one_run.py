@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
 from itertools import chain
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from stager.approvals import Plan
 from stager.errors import IntegrityFailed, TenantUnavailable
@@ -31,8 +33,7 @@ Progress = Callable[[str, int, int | None], None]
 """Called with what is being done, how many rows of how many are behind it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
+class Replay(Struct, frozen=True):
     """What every run of one command works with.
 
     writing, connect: see `publish`. control: the connection whose open transaction holds the tenant's
@@ -174,16 +175,14 @@ class Replay:
                 record_finished(self.staging, log, run)
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
+class _Outcome(Struct, frozen=True):
     """A run that is finished, with its chunks that were recorded now."""
 
     run: Run
     sent: list[Sent]
 
 
-@dataclass(slots=True)
-class _Counted:
+class _Counted(Struct):
     """Rows sent so far, told to a progress."""
 
     progress: Progress

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import polars as pl
+from msgspec import Struct
 
 from stager.publish.target_rows import DRAWN, ID, rows_for
 from stager.records import Slice
@@ -29,8 +29,7 @@ class Drawn:
         return self.rows.height
 
 
-@dataclass(frozen=True, slots=True)
-class OwnIds:
+class OwnIds(Struct, frozen=True):
     """Gives rows their ids. sha256: of each source by its number, in hex."""
 
     tenant: str

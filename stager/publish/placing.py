@@ -8,8 +8,9 @@ say (a foreign key is checked at the statement's end), the rows are halved down 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from stager.errors import TenantUnavailable
 from stager.publish.encoding import TableRows
@@ -19,8 +20,7 @@ from stager.tenant.postgres import Connection, DataRefused, transaction
 from stager.tenant.profile import IdKind, Profile, TargetTable
 
 
-@dataclass(slots=True)
-class Placed:
+class Placed(Struct):
     """What became of a table's rows, by their places in the stream, from 0.
 
     already: rows whose ids the table had before; they are neither written nor refused.

@@ -17,7 +17,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from stager.approvals import Plan, cut_plan
 from stager.crypto.keyset import Keyset
@@ -45,8 +46,7 @@ _PAUSE = 0.05
 _DIFFERENCES_NAMED = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(Struct, frozen=True):
     """What publishing did, or, dry, would do.
 
     run: the run's number; None where there was nothing to publish, or dry. plan_hash: the plan's, in hex.

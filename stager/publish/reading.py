@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import polars as pl
+from msgspec import Struct, field
 
 from stager import sql
 from stager.errors import IntegrityFailed, Where
@@ -25,8 +25,7 @@ _PATIENT_LINK = ("patient_source", "patient_row", "patient_person")
 _PRACTITIONER_LINK = ("practitioner_source", "practitioner_row", "practitioner_person")
 
 
-@dataclass(frozen=True, slots=True)
-class ReadChunk:
+class ReadChunk(Struct, frozen=True):
     """A chunk with its rows.
 
     left_out: rows that do not go since their patient or practitioner was refused.

@@ -7,8 +7,9 @@ moved stays moved and the rest stays readable; run again, it finds what is left 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from stager.crypto.fernet_fields import FernetSealer
 from stager.crypto.fields import FieldSealer, row_id_bytes
@@ -25,8 +26,7 @@ BATCH_ROWS = 2_000
 Progress = Callable[[str, int, int | None], None]
 
 
-@dataclass(slots=True)
-class Reencrypted:
+class Reencrypted(Struct):
     """How many values were looked at, and how many of each column ("table.column") were moved."""
 
     looked_at: int = 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 Place = tuple[int, int]
 """source_id, row_no."""
@@ -12,8 +13,7 @@ UNWRITABLE = "unwritable"
 """Stands for the SQLSTATE where stager itself finds that a column cannot hold the value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """A row that did not go in, by its own fault or its person's.
 
     sqlstate: what the database said, or UNWRITABLE. constraint, column: as the database names them.

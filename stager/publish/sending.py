@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 import polars as pl
+from msgspec import Struct, field
 
 from stager.errors import TenantUnavailable
 from stager.publish.chunks import Chunk
@@ -34,8 +34,7 @@ _SECONDS_FOR_THE_LAST = 60.0
 _PAUSE = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """A chunk that is in the tenant's database.
 
     tables: rows written now, by table. already: rows that were there before. refused: rows that are not.
@@ -49,8 +48,7 @@ class Sent:
     drawn: tuple[Drawn, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(Struct, frozen=True):
     """Where chunks go, and what their ledger rows say of where they come from.
 
     sha256: of each source by its number, in hex. seal_size, seal_root: the staging file's last seal.
@@ -123,8 +121,7 @@ def await_earlier(connection: Connection, tenant: str) -> None:
             take_slot(connection, tenant, slot)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sending:
+class _Sending(Struct, frozen=True):
     """One chunk with all that its transaction needs."""
 
     connection: Connection

@@ -7,8 +7,9 @@ inside its own command, there are none.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stager.event_log import EventLog
 from stager.reconcile.scope import find_scope
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 Progress = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """How many events of each kind a reconciliation made; `rows` is how many rows it looked at."""
 
     rows: int
@@ -37,8 +37,7 @@ class Outcome:
 NOTHING = Outcome(0, 0, 0, 0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """What was looked at and left in temporary tables to be told. linking: whether there are links in it."""
 
     rows: int

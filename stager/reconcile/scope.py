@@ -9,8 +9,9 @@ polars is imported where references are compared: mostly nothing happened that a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stager.sheets import SHEETS, Kind, Sheet
 from stager.staging import Staging
@@ -34,8 +35,7 @@ _DATES = [column.field for sheet in SHEETS for column in sheet.of_kind(Kind.DATE
 _MATTERING = sorted({*KEYS, *REFERENCES, *_DATES})
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """whole: every row. people: whether patients are to be compared. sheets: those with rows in scope.
 
     Rows are those of the view `scope`; where it is not whole the table `dirty` names them, too.

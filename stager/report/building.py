@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from stager import __version__
 from stager.account import SheetAccount, account
@@ -50,8 +51,7 @@ CERTAINTY = {
 """How sure a link is, by the rule that made it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Beside:
+class Beside(Struct, frozen=True):
     """What a report says that the staging file does not hold.
 
     made_at: microseconds since 1970 UTC. public_key: as it is handed on. past: whether the staging file

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from xml.etree.ElementTree import Element
+
+from msgspec import Struct
 
 from stager.report.counts import BELOW, SMALL, Count
 from stager.report.model import Report, SheetBalance
@@ -24,8 +25,7 @@ _LIVE_CLASSES = ("tooltip-overlay", "tooltip", "background", "guide", "titles")
 _NAMESPACE = re.compile(r"""\sxmlns(:\w+)?=["'][^"']*["']""")
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(Struct, frozen=True):
     """One bar: its label and its count."""
 
     label: str

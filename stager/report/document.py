@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
+
+from msgspec import to_builtins
 
 from stager.report.model import Report
 
@@ -14,7 +15,7 @@ SCHEMA = "report.schema.json"
 
 def as_json(report: Report) -> bytes:
     """The report as JSON in UTF-8; the same report gives the same bytes."""
-    return (json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(to_builtins(report), indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def schema() -> dict[str, Any]:

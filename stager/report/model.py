@@ -5,16 +5,16 @@ Addresses of rows are "source:row", moments ISO 8601 in UTC, digests lower-case 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from stager.report.counts import Count
 
 FORMAT = "stager/report/1"
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
+class Migration(Struct, frozen=True):
     """Whose records these are, and up to which event the report goes. made_at: when it was made."""
 
     id: str
@@ -27,8 +27,7 @@ class Migration:
     past: bool
 
 
-@dataclass(frozen=True, slots=True)
-class MappedColumn:
+class MappedColumn(Struct, frozen=True):
     """A header of a file, at its position from 1, and the column it was taken for; None: kept as unknown."""
 
     position: int
@@ -37,8 +36,7 @@ class MappedColumn:
     how: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What a file's cells were read by. Of constants and synonyms only which columns have them."""
 
     mapping: str | None
@@ -50,8 +48,7 @@ class Reading:
     rules_version: int
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(Struct, frozen=True):
     """A file that was taken in. confidence: how sure the encoding is, 0 to 1."""
 
     source_id: int
@@ -70,8 +67,7 @@ class SourceFile:
     columns: tuple[MappedColumn, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FileBalance:
+class FileBalance(Struct, frozen=True):
     """A file's part of the account: records and bytes that came, and that are kept."""
 
     source_id: int
@@ -84,16 +80,14 @@ class FileBalance:
     balances: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StateRows:
+class StateRows(Struct, frozen=True):
     """The rows of a sheet in one state, "source:first-last source:row …"; left_out: runs not listed."""
 
     runs: str
     left_out: int
 
 
-@dataclass(frozen=True, slots=True)
-class SheetBalance:
+class SheetBalance(Struct, frozen=True):
     """A sheet's account, exact. replaced: records that a corrected record stands for.
 
     expected: the practice's own count; difference: records without the replaced ones, less expected.
@@ -112,8 +106,7 @@ class SheetBalance:
     files: tuple[FileBalance, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Links:
+class Links(Struct, frozen=True):
     """Rows of a sheet whose patient was found in one way; rule None: no patient. certainty: in words."""
 
     sheet: str
@@ -122,8 +115,7 @@ class Links:
     rows: Count
 
 
-@dataclass(frozen=True, slots=True)
-class FindingCount:
+class FindingCount(Struct, frozen=True):
     """Findings of a sheet by code."""
 
     sheet: str
@@ -134,8 +126,7 @@ class FindingCount:
     closed: Count
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionCount:
+class DecisionCount(Struct, frozen=True):
     """Standing decisions of one kind by one person. code None: about rows as such.
 
     with_reason: whether a reason was given; its text stays in the log, since a person typed it.
@@ -149,8 +140,7 @@ class DecisionCount:
     rows: Count
 
 
-@dataclass(frozen=True, slots=True)
-class Bulk:
+class Bulk(Struct, frozen=True):
     """A decision about five or more findings or rows, with its exact set as runs of numbers.
 
     findings: "1-3 7", numbers of findings; rows: "source:first-last …". undone_by: the event that did.
@@ -167,8 +157,7 @@ class Bulk:
     undone_by: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class AgeBand:
+class AgeBand(Struct, frozen=True):
     """Open findings raised from `days_from` days ago, up to but without `days_to`; None: any longer."""
 
     days_from: int
@@ -176,8 +165,7 @@ class AgeBand:
     open: Count
 
 
-@dataclass(frozen=True, slots=True)
-class Age:
+class Age(Struct, frozen=True):
     """How long findings have been open. oldest_days: whole days; None where none is open."""
 
     oldest_raised_at: str | None
@@ -185,8 +173,7 @@ class Age:
     bands: tuple[AgeBand, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """Cells of a column that a rule rewrote (value.normalised) or filled (value.defaulted)."""
 
     source_id: int
@@ -198,8 +185,7 @@ class Change:
     cells: Count
 
 
-@dataclass(frozen=True, slots=True)
-class MissingRow:
+class MissingRow(Struct, frozen=True):
     """A row that belongs to a patient and is not, or not going to be, published as things stand."""
 
     row: str
@@ -208,8 +194,7 @@ class MissingRow:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class IncompletePatient:
+class IncompletePatient(Struct, frozen=True):
     """A patient some of whose rows are missing, allergies first. patient: "source:row" or "tenant:id"."""
 
     patient: str
@@ -218,8 +203,7 @@ class IncompletePatient:
     rows: tuple[MissingRow, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
+class Approval(Struct, frozen=True):
     """An approval as granted; counts of rows by sheet, exact."""
 
     seq: int
@@ -231,8 +215,7 @@ class Approval:
     with_reason: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkLine:
+class ChunkLine(Struct, frozen=True):
     """A chunk of a run. committed: rows that the tenant has by it; None: not recorded as committed."""
 
     chunk: int
@@ -246,8 +229,7 @@ class ChunkLine:
     seq: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """A replay into the tenant. seconds: from its start to its end, None while it has none."""
 
     run: int
@@ -263,8 +245,7 @@ class Run:
     chunks: tuple[ChunkLine, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TargetKey:
+class TargetKey(Struct, frozen=True):
     """What may be shown of a data key of the tenant."""
 
     id: str
@@ -272,8 +253,7 @@ class TargetKey:
     primary: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """The tenant as it is registered now: its profile by name and digest, its data keys by id."""
 
     slug: str
@@ -282,8 +262,7 @@ class Target:
     keys: tuple[TargetKey, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Seals:
+class Seals(Struct, frozen=True):
     """The last seal over the log. size: events under it; public_key: of the key that signs."""
 
     count: int
@@ -294,8 +273,7 @@ class Seals:
     public_key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Versions:
+class Versions(Struct, frozen=True):
     """What made the staging file, and what made this report."""
 
     stager: str
@@ -304,8 +282,7 @@ class Versions:
     staging_schema: int
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """The whole report. person: what befell one person's rows, with proofs, where it was asked for."""
 
     format: str

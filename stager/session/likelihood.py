@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import date
 
 import polars as pl
+from msgspec import Struct, field
 
 from stager.decisions import BlindIndex, Finding
 from stager.errors import Unavailable
@@ -40,8 +40,7 @@ _TELLING = (*_KEYS[1:], "first_name", "last_name", "date_of_birth", "gender")
 _UNFIT = (State.HELD.value, State.REJECTED.value, State.EXCLUDED.value)
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """What a row says of its patient. values: by field of the patients sheet. dates: column → day.
 
     reference: of a clinical row, as it stands. is_patient: the row is a patient's own.
@@ -53,8 +52,7 @@ class Known:
     is_patient: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(Struct, frozen=True):
     """A candidate as far as they are known here. state: of their row, None for the tenant's own."""
 
     place: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from stager.crypto.blind_index import BlindIndex
 from stager.errors import ReviewNeeded, TenantUnavailable, UsageError
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
 BlindIndexer = Callable[[Sequence[str]], list[bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Snapshot:
+class _Snapshot(Struct, frozen=True):
     """The tenant's own people as read now: their text, and its digest, keyed, in hex."""
 
     text: bytes

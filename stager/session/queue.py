@@ -207,7 +207,7 @@ def _cells(staging: Staging, found: Sequence[dict[str, Any]]) -> Cells:
 
 
 def _line(row: dict[str, Any], cells: Cells, persons: dict[str, str], asked: Assignments) -> QueueLine:
-    finding = Finding(**{name: row[name] for name in Finding.__dataclass_fields__})
+    finding = Finding(**{name: row[name] for name in Finding.__struct_fields__})
     place = cells.get(finding.place, RowCells(0))
     own = place.standing
     to, note = asked.get(finding.finding_id, (None, None))

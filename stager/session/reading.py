@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stager import sql
 from stager.account import account
@@ -22,8 +24,7 @@ from stager.wording import counted
 _NONE: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """Which findings are meant; every part that is given must hold. same_as: a finding's number."""
 
     ids: tuple[int, ...] = ()

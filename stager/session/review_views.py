@@ -6,8 +6,9 @@ go into no event, log or file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
+
+from msgspec import Struct, field
 
 from stager.decisions import Decision, Finding
 from stager.session.views import EventLine
@@ -24,8 +25,7 @@ class QueueOrder(Enum):
     ALIKE = "alike"
 
 
-@dataclass(frozen=True, slots=True)
-class QueueFilter:
+class QueueFilter(Struct, frozen=True):
     """Which findings a queue holds; every part that is given must hold.
 
     patient: a person's place, for all that is held of them. row: a row's place, SOURCE:ROW. text: stands in a
@@ -43,8 +43,7 @@ class QueueFilter:
     state: str | None = "open"
 
 
-@dataclass(frozen=True, slots=True)
-class QueueLine:
+class QueueLine(Struct, frozen=True):
     """A finding as a line of the queue. cell: the cell it is about, or the reference; None: it has none.
 
     person: who the row is of, as a reviewer calls them ("Name, birth date" or the reference as it came).
@@ -61,8 +60,7 @@ class QueueLine:
     note: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class CellPair:
+class CellPair(Struct, frozen=True):
     """A cell of the source row beside what stager made of it.
 
     came: as it stands in the file (None: no such column). corrected: a person's value in its place.
@@ -82,8 +80,7 @@ class CellPair:
     protected: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """A row as it came and as it stands; place: SOURCE:ROW, or tenant:ID for one of the tenant's own people.
 
     title: how a reviewer calls it. state: of the row. pairs: its cells, empty where it could not be parsed.
@@ -109,8 +106,7 @@ class Likeness(Enum):
     MISSING = "missing"
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+class Compared(Struct, frozen=True):
     """One field of a row held against a candidate's. ours, theirs: the values, None where there is none.
 
     marks: half-open character ranges of `theirs` that differ from `ours`, where the two are near.
@@ -124,8 +120,7 @@ class Compared:
     marks: tuple[tuple[int, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A person whom the row may belong to, or be the same as. number: the digit that chooses them, from 1.
 
     why: each reason for, in words. against: each reason against. veto: a reason no decision may pass over.
@@ -142,8 +137,7 @@ class Candidate:
     rows: dict[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnLook:
+class ColumnLook(Struct, frozen=True):
     """What a whole column of the sheet looks like: its values with their counts, the most frequent first.
 
     allowed: the vocabulary where the column has one. filled, blank, distinct: counts over all files.
@@ -157,8 +151,7 @@ class ColumnLook:
     allowed: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Struct, frozen=True):
     """One decision that this finding allows. words: what it does here. needs: person, value or nothing.
 
     reason_required: the decision is refused without a reason.
@@ -170,8 +163,7 @@ class Way:
     reason_required: bool
 
 
-@dataclass(frozen=True, slots=True)
-class FindingView:
+class FindingView(Struct, frozen=True):
     """A finding with everything that a person needs to decide it.
 
     meaning: what the code says, and rule: what this rule says, in words. alike: how many open findings have
@@ -195,8 +187,7 @@ class FindingView:
     note: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EventFilter:
+class EventFilter(Struct, frozen=True):
     """Which events of the log are meant. kind, actor: exactly. sheet, row: of one row, SOURCE:ROW.
 
     people: only what people did, not what rules did for each row.
@@ -208,8 +199,7 @@ class EventFilter:
     people: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(Struct, frozen=True):
     """An event of the log with its address; words: what happened, in a sentence without a value."""
 
     event: EventLine
@@ -219,8 +209,7 @@ class LogLine:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Signing:
+class Signing(Struct, frozen=True):
     """What an approval would sign now, and what it would leave.
 
     rows: ready rows by sheet. plan: the hash that the approval would bind, and planned: what could then be
@@ -236,8 +225,7 @@ class Signing:
     blocked: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """Who has the staging file open: the process, whose it is, since when (ISO 8601, UTC), what it runs."""
 
     pid: int
@@ -246,8 +234,7 @@ class Taken:
     command: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class LastDecision:
+class LastDecision(Struct, frozen=True):
     """The newest decision that still stands and could be taken back; words: what it was."""
 
     seq: int

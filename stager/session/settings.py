@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from stager.event_log import Clock, system_clock
 
@@ -22,8 +23,7 @@ def unheard(words: str) -> None:
     """Words that nobody reads."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """Where a session works; handed in, so that many may work in one process.
 
     staging: the staging file. environ: for keys, tenants and limits. cwd: where relative names start.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
 
 import polars as pl
+from msgspec import Struct, field
 
 from stager import sql
 from stager.sheets import ROW_COLUMNS, Sheet
@@ -15,8 +15,7 @@ Texts = dict[str, str | None]
 """Cells by field."""
 
 
-@dataclass(frozen=True, slots=True)
-class RowCells:
+class RowCells(Struct, frozen=True):
     """A row's cells by field. line: in its file. came: none where it is malformed. typed: corrections."""
 
     line: int

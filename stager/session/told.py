@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Intake:
+
+class Intake(Struct, frozen=True):
     """What a person says about the files they hand over; each None or False is found out or left alone."""
 
     sheet: str | None = None

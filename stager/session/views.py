@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from stager.account import SheetAccount
 
@@ -13,8 +15,7 @@ def iso(microseconds: int) -> str:
     return datetime.fromtimestamp(microseconds / 1_000_000, UTC).isoformat(timespec="microseconds")
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """An event of the past. at: ISO 8601, UTC. command_ends: the last event of the command that wrote it."""
 
     seq: int
@@ -22,8 +23,7 @@ class Moment:
     command_ends: int
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """The migration at a glance. findings: open ones by code. next_step: the command that makes sense now.
 
     moment: the event after which it stood so; None for now.
@@ -46,8 +46,7 @@ class Status:
         return all(sheet.balances for sheet in self.sheets)
 
 
-@dataclass(frozen=True, slots=True)
-class RowLine:
+class RowLine(Struct, frozen=True):
     """A row as `stager rows` gives it. patient: the linked LegacyPatientID; via: the rule, or "decision"."""
 
     sheet: str
@@ -61,8 +60,7 @@ class RowLine:
     target_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class EventLine:
+class EventLine(Struct, frozen=True):
     """An event as `stager history` gives it; at: ISO 8601, UTC. detail: its JSON, read."""
 
     seq: int
@@ -72,8 +70,7 @@ class EventLine:
     detail: dict[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class CellChange:
+class CellChange(Struct, frozen=True):
     """A rule's change to a cell of the row. kind: value.normalised or value.defaulted."""
 
     field: str
@@ -84,8 +81,7 @@ class CellChange:
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class LinkStory:
+class LinkStory(Struct, frozen=True):
     """Whose row it is. patient, practitioner: their places; rule: what linked them, or "decision".
 
     by, reason, seq: of the person's decision, where one made the link.
@@ -99,8 +95,7 @@ class LinkStory:
     seq: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkStory:
+class ChunkStory(Struct, frozen=True):
     """The chunk that brought the row into the tenant."""
 
     run: int
@@ -110,8 +105,7 @@ class ChunkStory:
     at: str
 
 
-@dataclass(frozen=True, slots=True)
-class RowCell:
+class RowCell(Struct, frozen=True):
     """A cell: as it came (None: its column is not in the file), as corrected, and as it is published."""
 
     field: str
@@ -122,8 +116,7 @@ class RowCell:
     published: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class RowValues:
+class RowValues(Struct, frozen=True):
     """What a row holds: patients' values. record: its bytes in the file. seq: of the event that says so."""
 
     seq: int
@@ -131,8 +124,7 @@ class RowValues:
     cells: tuple[RowCell, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RowStory:
+class RowStory(Struct, frozen=True):
     """Where a row came from and everything that happened to it. No value of it is in here."""
 
     sheet: str

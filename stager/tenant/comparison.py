@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from stager.tenant.postgres import Connection, guarded
 from stager.tenant.profile import IdKind, Profile, TargetColumn, TargetTable
@@ -31,8 +32,7 @@ class Differs(Enum):
     PUT_OFF = "put off for publishing and not back yet; if nobody is publishing, run stager publish again"
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """One thing that is not as the profile has it.
 
     expected, found: what the profile has and what the database has, where that can be said.
@@ -51,8 +51,7 @@ class Difference:
         return f"{place}: {self.kind.value}" + (f" ({', '.join(said)})" if said else "")
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Struct, frozen=True):
     """One column as the database has it."""
 
     type: str

@@ -21,10 +21,10 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from msgspec import Struct
 from psycopg import pq, sql
 from psycopg.conninfo import make_conninfo
 
@@ -55,8 +55,7 @@ _SETTINGS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(Struct, frozen=True):
     """A server by its folder: `data`, `log`, `lock` and the socket stand in it."""
 
     folder: Path

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
+from msgspec import Struct
 from psycopg.types.json import Jsonb
 
 from stager.errors import IntegrityFailed, StagerError
@@ -18,8 +18,7 @@ from stager.tenant.postgres import Connection, guarded
 from stager.tenant.statements import statement
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerEntry:
+class LedgerEntry(Struct, frozen=True, kw_only=True):
     """One committed chunk.
 
     first_event, last_event: the approval events that it carried out, by seq.
@@ -95,7 +94,7 @@ def write(connection: Connection, entry: LedgerEntry) -> bool:
 
 
 def _entry(row: tuple[object, ...]) -> LedgerEntry:
-    names = LedgerEntry.__dataclass_fields__
+    names = LedgerEntry.__struct_fields__
     values = dict(zip(names, row, strict=True))
     values["refused"] = tuple(values["refused"])  # type: ignore[arg-type]
     return LedgerEntry(**values)  # type: ignore[arg-type]

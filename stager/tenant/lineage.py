@@ -7,7 +7,8 @@ chunk's own transaction, it keeps a source row from getting a second one.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from stager.errors import IntegrityFailed
 from stager.tenant.postgres import Connection, DataRefused, guarded
@@ -17,8 +18,7 @@ from stager.tenant.statements import statement
 _UNIQUE_VIOLATION = "23505"
 
 
-@dataclass(frozen=True, slots=True)
-class LineageRow:
+class LineageRow(Struct, frozen=True):
     """One source row and the row of the tenant that it became.
 
     source: SHA-256 of the source file, 32 bytes. row_no: its record, from 1 below the header.

@@ -7,9 +7,9 @@ are known already, which the text alone tells. polars is imported where a frame 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from psycopg import sql
 
 from stager.row_ids import FRAME_BEFORE, FRAME_BEHIND, row_id_frame
@@ -24,8 +24,7 @@ COLUMNS = ("target_id", "legacy_id", "nhs_index", "email", "role")
 _HEADER = ",".join(COLUMNS).encode() + b"\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
+class Migration(Struct, frozen=True):
     """Whose people are not the tenant's own. sources: SHA-256 of its sheets of patients, in hex."""
 
     tenant: str

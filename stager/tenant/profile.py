@@ -7,14 +7,14 @@ compared, hashed, and sent to a worker process.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, to_builtins
 
 if TYPE_CHECKING:
     from psycopg import sql
@@ -84,8 +84,7 @@ _MADE_FROM = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetColumn:
+class TargetColumn(Struct, frozen=True, kw_only=True):
     """One column that stager fills.
 
     name: the column, type: its Postgres type as `check` compares it, e.g. `text`, `varchar(150)`.
@@ -117,16 +116,14 @@ class TargetColumn:
         return self.type.partition("(")[0]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Condition(Struct, frozen=True, kw_only=True):
     """Which rows of a sheet go to a table: those whose `field` holds one of `words`."""
 
     field: str
     words: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetTable:
+class TargetTable(Struct, frozen=True, kw_only=True):
     """One table that rows of one sheet go to.
 
     table: its name, with its schema before a dot if it is not on the search path.
@@ -164,8 +161,7 @@ class TargetTable:
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
+class Profile(Struct, frozen=True, kw_only=True):
     """Every table that a migration fills, in the order of their foreign keys.
 
     format: how protected columns are sealed where they do not say it themselves.
@@ -205,7 +201,7 @@ class Profile:
 
     def digest(self) -> str:
         """SHA-256 in hex over all that the profile says is written: another profile, another digest."""
-        said = dataclasses.asdict(self)
+        said = to_builtins(self, builtin_types=(date, datetime))  # of them `_plain` tells the type
         for table in said["tables"]:
             del table["bulk_load"]  # how the rows come in, not which
         text = json.dumps(said, sort_keys=True, default=_plain)

@@ -12,8 +12,8 @@ there. So whoever is killed at whatever moment, the next one knows what to put b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from psycopg import sql
 
 from stager.errors import IntegrityFailed, TenantUnavailable
@@ -27,8 +27,7 @@ DEFERRED_TABLE = "stager_deferred"
 _FOREIGN_KEY = "foreign key"
 
 
-@dataclass(frozen=True, slots=True)
-class PutOff:
+class PutOff(Struct, frozen=True):
     """One foreign key or index that is not there for now.
 
     kind: `foreign key` or `index`. table, name: quoted and with their schema, as the catalogue writes them

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 import zoneinfo
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from msgspec import Struct
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from stager.errors import TenantUnavailable, UsageError, Where
@@ -39,8 +39,7 @@ _DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tenant:
+class Tenant(Struct, frozen=True, kw_only=True):
     """One tenant, its settings merged with the defaults and expanded.
 
     dsn: what libpq takes (a connection string, a URI, `service=…`), or "embedded". May hold a
@@ -54,7 +53,7 @@ class Tenant:
     """
 
     slug: str
-    dsn: str = field(repr=False)
+    dsn: str
     profile: str = "clinic"
     timezone: str = _TIMEZONE
     tls: str | None = None
@@ -62,9 +61,11 @@ class Tenant:
     synthetic: bool = False
     embedded_folder: Path | None = None
 
+    def __repr__(self) -> str:  # never the dsn
+        return f"Tenant({self.slug!r})"
 
-@dataclass(frozen=True, slots=True)
-class Registry:
+
+class Registry(Struct, frozen=True):
     """The tenants of one tenants.toml.
 
     path: the file that was read; None where there is none.
@@ -73,8 +74,11 @@ class Registry:
 
     path: Path | None
     looked: tuple[Path, ...]
-    _entries: Mapping[str, Mapping[str, Any]] = field(repr=False)
-    _environ: Mapping[str, str] = field(repr=False)
+    _entries: Mapping[str, Mapping[str, Any]]
+    _environ: Mapping[str, str]
+
+    def __repr__(self) -> str:  # never a dsn, nor a variable that it is made from
+        return f"Registry({str(self.path)!r})"
 
     @classmethod
     def load(cls, path: Path | None, environ: Mapping[str, str], cwd: Path) -> Registry:

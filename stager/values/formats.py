@@ -7,7 +7,8 @@ regular expression that a cell must match before it is parsed at all, so that no
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from stager.errors import UsageError
 
@@ -28,8 +29,7 @@ _CLOCKS = (frozenset("H"), frozenset("Ip"))
 _TOKEN = re.compile(r"%(.?)|([^%]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(Struct, frozen=True):
     """A form of date, or of date and time.
 
     strptime: the format as polars takes it.

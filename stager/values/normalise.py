@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import polars as pl
+from msgspec import Struct
 
 from stager.sheets import ROW_COLUMNS, Column, Kind, Sheet
 from stager.values.clinical import read_clinical_code, read_quantity
@@ -44,8 +44,7 @@ _ISSUE = {**_CHANGE, "standing": pl.Boolean()}
 _FALLEN = [rule for rule, verdict in VERDICTS.items() if not verdict.standing]
 
 
-@dataclass(frozen=True, slots=True)
-class Normalised:
+class Normalised(Struct, frozen=True):
     """What the rules made of a sheet's rows.
 
     values: the rows in their order; source_id, row_no and each field, typed (pl.Date for dates,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
 
 import polars as pl
+from msgspec import Struct, field
+from msgspec.structs import force_setattr
 
 from stager.errors import StagingUnavailable, UsageError
 from stager.sheets import fold_word
@@ -26,8 +27,7 @@ def _no_synonyms() -> Mapping[str, Mapping[str, str]]:
     return MappingProxyType({})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rules:
+class Rules(Struct, frozen=True, kw_only=True):
     """The rules of one source.
 
     as_of: the day of reading; a date after it is in the future. A value and not the clock, so that
@@ -59,8 +59,8 @@ class Rules:
             name: MappingProxyType({fold_word(word): meant for word, meant in words.items()})
             for name, words in self.synonyms.items()
         }
-        object.__setattr__(self, "synonyms", MappingProxyType(folded))
-        object.__setattr__(self, "constants", MappingProxyType(dict(self.constants)))
+        force_setattr(self, "synonyms", MappingProxyType(folded))
+        force_setattr(self, "constants", MappingProxyType(dict(self.constants)))
 
     def __reduce__(self) -> tuple[Callable[[str], Rules], tuple[str]]:
         """For handing them to another process: read-only mappings do not go there as they are."""

@@ -8,14 +8,14 @@ reaches furthest.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from stager.sheets import Code, Column
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """One thing that may be said against a cell.
 
     rule: its name in issues, findings and events.
@@ -37,8 +37,7 @@ class Verdict:
         return self.code
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One thing that may be done to a cell: its rule's name, its code, its meaning for people."""
 
     rule: str

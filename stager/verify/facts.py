@@ -6,12 +6,12 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 import polars as pl
 import pyarrow as pa
+from msgspec import Struct
 
 from stager.crypto.fingerprint import Fingerprinter
 from stager.crypto.merkle import Tree, leaf_hashes
@@ -67,8 +67,7 @@ _KEPT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What was found in order: files, the records and bytes in them, corrections."""
 
     sources: int

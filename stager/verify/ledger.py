@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from stager.errors import Where
 from stager.publish.chunks import Chunk, Run
@@ -18,8 +19,7 @@ from stager.verify.broken import broken
 LEDGER = "compare with the tenant's backups: a chunk's ledger row and rows were written in one transaction"
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(Struct, frozen=True):
     """A chunk that the tenant has. refused: its rows that are not there. recorded: whether the log knows."""
 
     chunk: Chunk
@@ -32,8 +32,7 @@ class Committed:
         return self.chunk.count - len(self.refused)
 
 
-@dataclass(frozen=True, slots=True)
-class CommittedRun:
+class CommittedRun(Struct, frozen=True):
     """A run with those of its chunks that the tenant has."""
 
     run: Run

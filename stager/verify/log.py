@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from msgspec import Struct
 
 from stager.ahead import ahead, made_ahead
 from stager.binary import column_of
@@ -28,8 +28,7 @@ Progress = Callable[[str, int, int | None], None]
 _ZEROS = bytes(32)
 
 
-@dataclass(frozen=True, slots=True)
-class SealedLog:
+class SealedLog(Struct, frozen=True):
     """The log, found in order. events: how many. head_kept: whether its end was known outside the file."""
 
     events: int

@@ -15,7 +15,8 @@ import base64
 import binascii
 import hashlib
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from stager.crypto import signing
 from stager.crypto.merkle import HASH_BYTES
@@ -35,8 +36,7 @@ def origin(migration_id: str) -> str:
     return f"stager/{migration_id}"
 
 
-@dataclass(frozen=True, slots=True)
-class NoteKey:
+class NoteKey(Struct, frozen=True):
     """A public key with the name that it signs under."""
 
     name: str
@@ -65,8 +65,7 @@ class NoteKey:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(Struct, frozen=True):
     """A tree's head under its log's name. root: 32 bytes."""
 
     origin: str

@@ -10,9 +10,10 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
+
+from msgspec import Struct, to_builtins
 
 from stager.account import account
 from stager.crypto.signing import Signer
@@ -30,8 +31,7 @@ VERIFIER, README = "verify.py", "README.txt"
 _OWN = {LOG, SEALS, CHECKPOINT, PUBLIC_KEY, ACCOUNT, MANIFEST, SIGNED_MANIFEST, VERIFIER, README}
 
 
-@dataclass(frozen=True, slots=True)
-class PackChecked:
+class PackChecked(Struct, frozen=True):
     """A pack that is in order. public_key: as it is handed on."""
 
     events: int
@@ -110,7 +110,7 @@ def _fill(
         SEALS: _json(list(_seals(staging))),
         CHECKPOINT: proofs.checkpoint().encode(),
         PUBLIC_KEY: f"{key}\n".encode(),
-        ACCOUNT: _json([asdict(sheet) for sheet in account(staging)]),
+        ACCOUNT: _json([to_builtins(sheet) for sheet in account(staging)]),
         VERIFIER: (files(__package__) / "standalone.py").read_bytes(),
         README: _readme(key).encode(),
         **extra,
@@ -143,7 +143,7 @@ def _log(staging: Staging, size: int) -> Iterator[bytes]:
 def _seals(staging: Staging) -> Iterator[dict[str, object]]:
     for row in staging.rows("seals_in_order"):
         seal = Seal(*row[:-1])
-        parts = {name: getattr(seal, name) for name in Seal.__dataclass_fields__}
+        parts = {name: getattr(seal, name) for name in Seal.__struct_fields__}
         yield {name: bytes(part).hex() if isinstance(part, bytes) else part for name, part in parts.items()}
 
 

@@ -6,11 +6,11 @@ the staging file (docs/evidence.md says how).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import polars as pl
+from msgspec import Struct
 
 from stager.crypto.merkle_proofs import Prover, verify_consistency, verify_inclusion
 from stager.crypto.signing import Signer
@@ -20,8 +20,7 @@ from stager.staging import Staging
 from stager.verify.notes import Checkpoint, NoteKey, origin, sign_note
 
 
-@dataclass(frozen=True, slots=True)
-class Inclusion:
+class Inclusion(Struct, frozen=True):
     """That the event `seq` is the leaf at `index` of the tree of `size` events with `root`."""
 
     seq: int
@@ -39,8 +38,7 @@ class Inclusion:
         return {"index": self.index, "leaf": self.leaf.hex(), "path": [each.hex() for each in self.path]}
 
 
-@dataclass(frozen=True, slots=True)
-class Consistency:
+class Consistency(Struct, frozen=True):
     """That the log sealed by seal `first` is the beginning of the one sealed by seal `second`."""
 
     first: Seal
@@ -61,8 +59,7 @@ class Consistency:
         return {**sides, "path": [each.hex() for each in self.path]}
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """Everything that befell one person's rows, as a document for JSON; no value of theirs is in it."""
 
     rows: int

@@ -9,10 +9,10 @@ the same rows copied out of the tenant, byte for byte.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from uuid import UUID
 
 import polars as pl
+from msgspec import Struct, field
 
 from stager.approvals import cut_plan
 from stager.crypto.keyset import Keyset
@@ -41,8 +41,7 @@ from stager.verify.written import Written
 Progress = Callable[[str, int, int | None], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Outside:
+class Outside(Struct, frozen=True):
     """The tenant to hold the migration against. deep: open every protected field."""
 
     tenant: str
@@ -52,8 +51,7 @@ class Outside:
     deep: bool = False
 
 
-@dataclass(slots=True)
-class Published:
+class Published(Struct):
     """What was found in order: chunks, rows, and protected fields that were opened.
 
     by_table: row numbers by source and table. unrecorded: chunks that only the ledger knows.
@@ -144,8 +142,7 @@ def _reader(staging: Staging, outside: Outside, sha256: dict[int, str]) -> Chunk
     return ChunkReader(staging, outside.profile, people, _KeptIds(outside, sha256))
 
 
-@dataclass(frozen=True, slots=True)
-class _KeptIds:
+class _KeptIds(Struct, frozen=True):
     """Gives rows the ids that they went in with."""
 
     outside: Outside

@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from stager.account import require_balance
 from stager.crypto.fingerprint import Fingerprinter
@@ -25,8 +26,7 @@ from stager.verify.published import Outside, Published, verify_published
 Progress = Callable[[str, int, int | None], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(Struct, frozen=True):
     """What was found in order, all of it.
 
     size, root: of the log's tree, root in hex. public_key: the migration's, as it is handed on.

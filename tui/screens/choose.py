@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
+from msgspec import Struct
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -22,8 +22,7 @@ _AROUND = 5
 """Lines of the dialog beside its options: border, question, heading, footer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Option(Generic[Thing]):
+class Option(Struct, Generic[Thing], frozen=True):
     """A line to choose. kind: what it is a choice of; count: how many it would leave, None if not known."""
 
     thing: Thing

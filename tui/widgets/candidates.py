@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from textual.content import Content
 
 from stager.session.review_views import Likeness
@@ -36,8 +36,7 @@ NEAR_MARK = "bold underline"
 _PLURALS = {"background": "background rows"}
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """Which candidates are in sight. first: the first one's number. shown: how many. of: how many in all."""
 
     first: int

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec import Struct, field
 from textual.content import Content
 
 from stager.sheets import SHEETS
@@ -24,8 +24,7 @@ _NAMED = 12
 _DOING = "publishing "
 
 
-@dataclass
-class Course:
+class Course(Struct):
     """How far a run is. planned, sent: rows by sheet. total: rows of this run; None while it is not known.
 
     Called as a progress in the thread that publishes; read by the screen.
@@ -96,8 +95,7 @@ def _spoken(seconds: float) -> str:
     return counted(round(seconds / 60), "minute")
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What came of a run. reports: where the report was written; trouble: why it was not."""
 
     done: Published

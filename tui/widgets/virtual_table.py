@@ -6,9 +6,9 @@ Every text in it is drawn literally. A cursor and marks have signs of their own 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
+from msgspec import Struct
 from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
@@ -32,8 +32,7 @@ _GUTTER = 2
 _CURSOR, _MARK, _COMING = "▸", "●", "…"
 
 
-@dataclass(frozen=True, slots=True)
-class Column(Generic[Line]):
+class Column(Struct, Generic[Line], frozen=True):
     """A column. text: what a line has in it, None for nothing. width: cells it takes at least.
 
     share: its part of the cells that are left. secret: a patient's value, hidden with the others.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from msgspec import Struct
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 _EXAMPLES = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Set:
+class Set(Struct, frozen=True):
     """Findings to decide alike. ways: the decisions that each takes. rule, allowed: of their column."""
 
     findings: tuple[Finding, ...]
@@ -56,8 +55,7 @@ class Set:
         return f"{counted(len(self.findings), 'finding')}: {told}{' …' if len(kinds) > 4 else ''}"
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """What is known before the question. person: the place of somebody chosen already."""
 
     person: str | None = None

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from textual import on
 from textual.app import ComposeResult
 from textual.content import Content
@@ -12,8 +11,7 @@ from textual.widgets import Input, Static
 from tui.screens.ask.dialog import Dialog, Typed, told
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+class Signed(Struct, frozen=True):
     """Who signs, and why."""
 
     name: str
