@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from enum import Enum
 
 from msgspec import Struct
@@ -51,13 +52,27 @@ class Difference(Struct, frozen=True):
         return f"{place}: {self.kind.value}" + (f" ({', '.join(said)})" if said else "")
 
 
-class _Found(Struct, frozen=True):
+class _Column(Struct, frozen=True):
     """One column as the database has it."""
 
     type: str
     not_null: bool
     fills_itself: bool
     generated: bool
+
+
+class _Relation(Struct, frozen=True):
+    """A table, or what else has its name, as the database has it. unique: columns that are so alone."""
+
+    kind: str
+    may_insert: bool
+    may_select: bool
+    columns: dict[str, _Column] = {}
+    unique: set[str] = set()
+
+
+Catalogue = Mapping[str, _Relation]
+"""What of the profile's names the database has, by name."""
 
 
 _RELATION_KINDS = {"v": "a view", "m": "a materialised view", "f": "a foreign table", "S": "a sequence"}
@@ -69,12 +84,15 @@ def check(connection: Connection, tenant: Tenant, profile: Profile) -> list[Diff
 
     Raises TenantUnavailable if the catalogue cannot be read.
     """
+    mine = stager_tables(profile)
+    sequences = [table.sequence for table in profile.tables if table.sequence is not None]
     with guarded():
-        differences = _tenant(connection, tenant.slug)
-        for name in stager_tables(profile):
-            differences += _relation(connection, name)
+        found = _catalogue(connection, [*mine, *(table.table for table in profile.tables), *sequences])
+        differences = _tenant(connection, found, tenant.slug)
+        for name in mine:
+            differences += _relation(found, name)
         for table in profile.tables:
-            differences += _table(connection, table)
+            differences += _table(connection, found, table)
         differences += [
             Difference(Differs.PUT_OFF, each.table, expected=f"the {each.kind} {each.name}")
             for each in standing(connection)
@@ -82,8 +100,23 @@ def check(connection: Connection, tenant: Tenant, profile: Profile) -> list[Diff
     return differences
 
 
-def _tenant(connection: Connection, slug: str) -> list[Difference]:
-    if _relation(connection, TENANT_TABLE):
+def _catalogue(connection: Connection, names: Iterable[str]) -> Catalogue:
+    """Asked once for all of them, since each question is a way to the server and back."""
+    named = {relation_path(connection, name): name for name in names}
+    paths = [list(named)]
+    found = {
+        named[path]: _Relation(*rest)
+        for path, *rest in connection.execute(statement("relations"), paths).fetchall()
+    }
+    for path, name, *rest in connection.execute(statement("relations_columns"), paths).fetchall():
+        found[named[path]].columns[name] = _Column(*rest)
+    for path, name in connection.execute(statement("unique_columns"), paths).fetchall():
+        found[named[path]].unique.add(name)
+    return found
+
+
+def _tenant(connection: Connection, found: Catalogue, slug: str) -> list[Difference]:
+    if _relation(found, TENANT_TABLE):
         return []  # reported with stager's own tables
     row = connection.execute(statement("read_tenant")).fetchone()
     if row is None:
@@ -93,39 +126,35 @@ def _tenant(connection: Connection, slug: str) -> list[Difference]:
     return []
 
 
-def _relation(connection: Connection, name: str) -> list[Difference]:
+def _relation(found: Catalogue, name: str) -> list[Difference]:
     """Whether it is there, is a table, and may be used; whose database it is, only init writes."""
-    row = connection.execute(statement("relation_kind"), [relation_path(connection, name)]).fetchone()
-    if row is None:
+    has = found.get(name)
+    if has is None:
         return [Difference(Differs.MISSING_TABLE, name)]
-    kind, may_insert, may_select = row
-    if kind not in ("r", "p"):
-        return [Difference(Differs.NO_TABLE, name, found=_RELATION_KINDS.get(kind, "another kind"))]
-    lacking = ["SELECT"] if not may_select else []
-    lacking += ["INSERT"] if not may_insert and name != TENANT_TABLE else []
+    if has.kind not in ("r", "p"):
+        return [Difference(Differs.NO_TABLE, name, found=_RELATION_KINDS.get(has.kind, "another kind"))]
+    lacking = ["SELECT"] if not has.may_select else []
+    lacking += ["INSERT"] if not has.may_insert and name != TENANT_TABLE else []
     return [Difference(Differs.NO_PRIVILEGE, name, expected=", ".join(lacking))] if lacking else []
 
 
-def _table(connection: Connection, table: TargetTable) -> list[Difference]:
-    differences = _relation(connection, table.table)
+def _table(connection: Connection, found: Catalogue, table: TargetTable) -> list[Difference]:
+    differences = _relation(found, table.table)
     if any(difference.kind is not Differs.NO_PRIVILEGE for difference in differences):
         return differences
-    path = [relation_path(connection, table.table)]
-    rows = connection.execute(statement("relation_columns"), path).fetchall()
-    found = {name: _Found(*rest) for name, *rest in rows}
-    unique = {name for (name,) in connection.execute(statement("unique_columns"), path).fetchall()}
-    differences += _id(table, found, unique)
+    columns, unique = found[table.table].columns, found[table.table].unique
+    differences += _id(table, columns, unique)
     for column in table.columns:
-        differences += _column(table.table, column, found.get(column.name), column.name in unique)
+        differences += _column(table.table, column, columns.get(column.name), column.name in unique)
     differences += [
         Difference(Differs.NOT_FILLED, table.table, name, found=has.type)
-        for name, has in found.items()
+        for name, has in columns.items()
         if has.not_null and not has.fills_itself and name not in table.column_names
     ]
-    return differences + _sequence(connection, table)
+    return differences + _sequence(connection, found, table)
 
 
-def _id(table: TargetTable, found: dict[str, _Found], unique: set[str]) -> list[Difference]:
+def _id(table: TargetTable, found: Mapping[str, _Column], unique: set[str]) -> list[Difference]:
     name, has = table.id_column, found.get(table.id_column)
     if has is None:
         return [Difference(Differs.MISSING_COLUMN, table.table, name, expected=table.id_kind.type)]
@@ -137,7 +166,7 @@ def _id(table: TargetTable, found: dict[str, _Found], unique: set[str]) -> list[
     return differences
 
 
-def _column(table: str, column: TargetColumn, has: _Found | None, unique: bool) -> list[Difference]:
+def _column(table: str, column: TargetColumn, has: _Column | None, unique: bool) -> list[Difference]:
     expected = _spelled(column)
     if has is None:
         return [Difference(Differs.MISSING_COLUMN, table, column.name, expected=expected)]
@@ -153,13 +182,11 @@ def _column(table: str, column: TargetColumn, has: _Found | None, unique: bool) 
     return differences
 
 
-def _sequence(connection: Connection, table: TargetTable) -> list[Difference]:
+def _sequence(connection: Connection, found: Catalogue, table: TargetTable) -> list[Difference]:
     if table.id_kind is not IdKind.SEQUENCE or table.sequence is None:
         return []
-    row = connection.execute(
-        statement("relation_kind"), [relation_path(connection, table.sequence)]
-    ).fetchone()
-    if row is None or row[0] != "S":
+    has = found.get(table.sequence)
+    if has is None or has.kind != "S":
         return [Difference(Differs.MISSING_SEQUENCE, table.table, table.id_column, expected=table.sequence)]
     [usable] = connection.execute(
         statement("sequence_usable"), [relation_path(connection, table.sequence)]

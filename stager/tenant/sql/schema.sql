@@ -66,20 +66,27 @@ create index on {table} ({column})
 select relkind::text, has_table_privilege(oid, 'INSERT'), has_table_privilege(oid, 'SELECT')
 from pg_class where oid = to_regclass(%s)
 
--- name: relation_columns
-select attname, format_type(atttypid, atttypmod), attnotnull,
+-- name: relations
+-- As relation_kind, of many names at once.
+select wanted.name, relkind::text, has_table_privilege(oid, 'INSERT'), has_table_privilege(oid, 'SELECT')
+from unnest(%s::text[]) as wanted (name)
+join pg_class on oid = to_regclass(wanted.name)
+
+-- name: relations_columns
+select wanted.name, attname, format_type(atttypid, atttypmod), attnotnull,
     atthasdef or attidentity <> '', attgenerated <> ''
-from pg_attribute
-where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped
-order by attnum
+from unnest(%s::text[]) as wanted (name)
+join pg_attribute on attrelid = to_regclass(wanted.name)
+where attnum > 0 and not attisdropped
+order by attrelid, attnum
 
 -- name: unique_columns
 -- Columns that are unique by themselves, over all rows: not in an index of several columns or a partial one.
-select attribute.attname
-from pg_index
-join pg_attribute as attribute on attribute.attrelid = indrelid and attribute.attnum = indkey[0]
-where indrelid = to_regclass(%s) and indisunique and indisvalid and indnkeyatts = 1
-    and indpred is null and indexprs is null
+select wanted.name, attname
+from unnest(%s::text[]) as wanted (name)
+join pg_index on indrelid = to_regclass(wanted.name)
+join pg_attribute on attrelid = indrelid and attnum = indkey[0]
+where indisunique and indisvalid and indnkeyatts = 1 and indpred is null and indexprs is null
 
 -- name: sequence_usable
 select has_sequence_privilege(to_regclass(%s), 'USAGE')
