@@ -61,9 +61,9 @@ class Replay(Struct, frozen=True):
         if plan.total < self.chunk_rows or not bulk_load.put_off(
             self.staging, self._people(to), self.connect, to.tenant, self.profile
         ):
-            return self._carry_out(run, known, pending)
+            return self._carry_out(run, to, known, pending)
         with bulk_load.put_back_if_stopped(self.connect, to.tenant):
-            return self._carry_out(run, known, pending, put_off=True)
+            return self._carry_out(run, to, known, pending, put_off=True)
 
     def resume(self, run: Run, plan: Plan) -> _Outcome:
         """Go on with a run that was cut off; the plan as it stands now, cut as recorded, is in its table.
@@ -75,7 +75,7 @@ class Replay(Struct, frozen=True):
         known = self._known(missing)
         open_ = _without(missing, known)
         same = unchanged(self.staging, plan, run, open_, self.profile.digest())
-        return self._carry_out(run, known, _fit(open_, same))
+        return self._carry_out(run, self._destination(), known, _fit(open_, same))
 
     def rehearse(self, plan: Plan, unfinished: Run | None) -> list[Sent]:
         """Send what a real run would, in the control connection's transaction, which is rolled back."""
@@ -96,20 +96,25 @@ class Replay(Struct, frozen=True):
     def _known(self, chunks: Iterable[Chunk]) -> dict[int, Sent]:
         """Those of the chunks that the tenant's ledger has; IntegrityFailed where it has another content."""
         entries = {entry.chunk: entry for entry in ledger.read(self.control, self.staging.migration_id)}
+        there = [chunk for chunk in chunks if chunk.chunk in entries]
+        if not there:
+            return {}
         to = self._destination()
-        known = {}
-        for chunk in chunks:
-            if (entry := entries.get(chunk.chunk)) is not None:
-                _require_same(chunk, entry, to)
-                known[chunk.chunk] = committed(self.control, to, chunk, entry)
-        return known
+        for chunk in there:
+            _require_same(chunk, entries[chunk.chunk], to)
+        return {chunk.chunk: committed(self.control, to, chunk, entries[chunk.chunk]) for chunk in there}
 
     def _carry_out(
-        self, run: Run, known: dict[int, Sent], pending: Sequence[Chunk], *, put_off: bool = False
+        self,
+        run: Run,
+        to: Destination,
+        known: dict[int, Sent],
+        pending: Sequence[Chunk],
+        *,
+        put_off: bool = False,
     ) -> _Outcome:
         sent = dict(known)
         try:
-            to = self._destination()
             with (
                 self.staging.one_processor(),
                 pipeline(self.encode, to, self.connect, chunks=len(pending)) as pipe,

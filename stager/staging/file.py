@@ -19,7 +19,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
@@ -212,7 +212,7 @@ class Staging:
                 self.run("use_threads", {"threads": str(self._threads)})
                 self._threads = None
 
-    @property
+    @cached_property
     def migration_id(self) -> str:
         """The migration's id, a UUID as text, made with the file."""
         return self.fact("migration_id")
