@@ -53,13 +53,14 @@ _SETS = frozenset({"finding.decided", "decision.undone", "approval.granted", "pu
 def fold(staging: Staging) -> None:
     """Take the events since the last fold into the projections. Run it inside a transaction."""
     after: int = staging.one("folded")
-    kinds = {row[0] for row in staging.rows("kinds_after", after=after)}
+    kinds = dict(staging.rows("kinds_after", after=after))  # with the last event of each
     if not kinds:
         return
     for wanted, step in _STEPS:
-        if wanted & kinds:
+        if wanted & kinds.keys():
             step(staging, after)
-    _set_standing(staging, "folded", str(staging.one("event_head")))
+    staging.run("forget_standing", name="folded")
+    staging.run("set_standing", name="folded", value=str(max(kinds.values())))
 
 
 def rebuild(staging: Staging) -> None:
@@ -120,11 +121,6 @@ def digest(staging: Staging) -> str:
             for line in batch.column(0).to_pylist():
                 whole.update(f"{line}\n".encode())
     return whole.hexdigest()
-
-
-def _set_standing(staging: Staging, name: str, value: str) -> None:
-    staging.run("forget_standing", name=name)
-    staging.run("set_standing", name=name, value=value)
 
 
 def _plain(name: str) -> Callable[[Staging, int], None]:

@@ -14,7 +14,7 @@ delete from standing where name = $name;
 insert into standing values ($name, $value);
 
 -- name: kinds_after
-select distinct kind from event where seq > $after;
+select kind, max(seq) from event where seq > $after group by kind;
 
 -- name: empty_projection
 delete from {table};
