@@ -103,7 +103,7 @@ def publish(
         if not dry_run:
             _settle_earlier(connect, tenant)
         # Begun first: the processes that make rows ready start up while the plan is cut.
-        _, approved = staging.rows("published_so_far")[0]
+        approved: int = staging.one("count_approved")
         with encoding(keyset, tenant.slug, profile, rows=approved, workers=workers) as encode:
             progress("cutting chunks", 0, approved)
             unfinished = unfinished_run(staging)
@@ -198,14 +198,13 @@ def _require_expected(plan: Plan, unfinished: Run | None, expected: str | None) 
 
 def _require_published(staging: Staging) -> None:
     """There is nothing to publish: an error unless it is because everything is."""
-    published, approved = staging.rows("published_so_far")[0]
-    if approved:
+    if approved := staging.one("count_approved"):
         raise ReviewNeeded(
             f"{counted(approved, 'row is', 'rows are')} approved, but "
             "the patients or practitioners they belong to are not",
             hint="stager approve",
         )
-    if not published:
+    if not staging.one("any_published"):
         raise ReviewNeeded(
             "no row is approved", hint="stager status says what to do first; stager approve approves"
         )

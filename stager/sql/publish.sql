@@ -20,9 +20,12 @@ order by seq desc limit 1;
 -- name: chunks_recorded
 select json_extract(detail, '$.chunk')::bigint from event where seq > $after and kind = 'publish.chunk_committed';
 
--- name: published_so_far
--- How many rows are published, and how many are approved and not published.
-select count(*) filter (state = 'published'), count(*) filter (state = 'approved') from row_state;
+-- name: count_approved
+-- How many rows are approved and not published. A condition that a scan can be given skips all others unread.
+select count(*) from row_state where state = 'approved';
+
+-- name: any_published
+select exists (select 1 from row_state where state = 'published');
 
 -- name: sources_of_chunks
 -- What the values of a source's rows depend on beside the rows themselves.
