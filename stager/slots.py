@@ -12,7 +12,6 @@ import errno
 import os
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
-from multiprocessing.reduction import DupFd
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, Union
 
 from stager.errors import StagerError
@@ -48,6 +47,8 @@ class Slots:
 
     def __reduce__(self) -> tuple[Callable[..., Slots], tuple[Any, ...]]:
         """For a process that is being begun, which inherits the files."""
+        from multiprocessing.reduction import DupFd
+
         return _inherited, ([DupFd(file) for file in self._files],)
 
     def fill(self, slot: int, parts: Iterable[Part]) -> list[int]:

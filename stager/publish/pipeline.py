@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from queue import SimpleQueue
 from typing import Any
@@ -14,9 +13,7 @@ from typing import Any
 from stager import slots
 from stager.crypto.keyset import Keyset
 from stager.errors import StagerError
-from stager.processes import processes
 from stager.publish.encoding import Encoded, Encoder, RowsToSend
-from stager.publish.handing import Handing, start_worker
 from stager.publish.reading import ReadChunk
 from stager.publish.sending import SENDERS, Destination, Sent, send
 from stager.tenant.postgres import Connection
@@ -86,6 +83,9 @@ def encoding(
     if count <= 1 or rows <= FEW_ROWS or not slots.available():
         yield _inline(Encoder(keyset, tenant, profile).encode)
         return
+    from stager.processes import processes  # and what begins them: a few rows need none of it
+    from stager.publish.handing import Handing, start_worker
+
     with (
         slots.Slots(IN_FLIGHT) as places,
         processes(count, start_worker, places, keyset, tenant, profile) as pool,
@@ -147,7 +147,7 @@ def _closed(connection: Connection) -> Iterator[Connection]:
 def _result(ready: Future[Encoded]) -> Encoded:
     try:
         return ready.result()
-    except BrokenProcessPool:
+    except BrokenExecutor:
         raise StagerError(
             "a process that makes rows ready ended before its time", hint="run the same command again"
         ) from None

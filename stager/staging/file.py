@@ -214,7 +214,7 @@ class Staging:
 
     @cached_property
     def migration_id(self) -> str:
-        """The migration's id, a UUID as text, made with the file."""
+        """The migration's id, a UUID as text, made with the file; asked of it once."""
         return self.fact("migration_id")
 
     def fact(self, name: str) -> str:

@@ -173,7 +173,7 @@ def _require_opening(staging: Staging, public_key: bytes) -> None:
     if not opened and not staging.one("event_head"):
         return
     told = json.loads(opened[0][3]) if opened and opened[0][0] == 1 else {}
-    if len(opened) != 1 or told.get("migration_id") != staging.migration_id:
+    if len(opened) != 1 or told.get("migration_id") != staging.fact("migration_id"):
         raise broken("event 1 does not open this migration: the file's migration id is another")
     if not told.get("public_key") == staging.fact("public_key") == public_key.hex():
         raise broken("the migration's public key is not the one that event 1 names")
