@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import signal
 import stat
@@ -190,6 +191,29 @@ def test_a_crypto_module_that_was_altered_is_refused(place: Path, tmp_path: Path
     assert (done.returncode, done.stderr) == (0, "")
     assert ("signature is either missing or invalid" in done.stdout) is altered
     assert place.exists() is not altered
+
+
+def test_duckdb_accepts_the_signature_of_every_module_that_is_known() -> None:
+    """It is not asked for where the file is one of these to the last bit; here it is."""
+    module = opening._crypto_extension()
+    with duckdb.connect(config={"allow_unsigned_extensions": "false"}) as connection:
+        connection.execute(f"LOAD '{module}'")
+    here = (sys.platform, platform.machine())
+    assert opening.is_known(module) or here != ("linux", "x86_64")
+    assert len(opening._KNOWN_MODULES) == 1
+
+
+def test_nothing_is_loaded_once_a_file_is_open(place: Path, tmp_path: Path) -> None:
+    """Neither a module without a signature nor a copy of that which has one."""
+    unsigned, copy = tmp_path / "unsigned.duckdb_extension", tmp_path / "copy.duckdb_extension"
+    unsigned.write_bytes(b"no module")
+    shutil.copy(opening._crypto_extension(), copy)
+    with Staging.open(place, FILE_KEY) as staging:
+        asked = "select current_setting('allow_unsigned_extensions')"
+        assert staging._connection.execute(asked).fetchall() == [(False,)]
+        for module in (unsigned, copy):
+            with pytest.raises(duckdb.PermissionException, match="disabled"):
+                staging._connection.execute(f"LOAD '{module}'")
 
 
 def test_a_wrong_key_is_named_as_such_and_shown_nowhere(place: Path) -> None:
