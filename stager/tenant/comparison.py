@@ -103,16 +103,14 @@ def check(connection: Connection, tenant: Tenant, profile: Profile) -> list[Diff
 def _catalogue(connection: Connection, names: Iterable[str]) -> Catalogue:
     """Asked once for all of them, since each question is a way to the server and back."""
     named = {relation_path(connection, name): name for name in names}
-    paths = [list(named)]
-    found = {
-        named[path]: _Relation(*rest)
-        for path, *rest in connection.execute(statement("relations"), paths).fetchall()
-    }
-    for path, name, *rest in connection.execute(statement("relations_columns"), paths).fetchall():
-        found[named[path]].columns[name] = _Column(*rest)
-    for path, name in connection.execute(statement("unique_columns"), paths).fetchall():
-        found[named[path]].unique.add(name)
-    return found
+    relations = connection.execute(statement("relations"), [list(named)]).fetchall()
+    found = {path: _Relation(*rest) for path, *rest in relations}
+    there = [list(found)]
+    for path, name, *rest in connection.execute(statement("relations_columns"), there).fetchall():
+        found[path].columns[name] = _Column(*rest)
+    for path, name in connection.execute(statement("unique_columns"), there).fetchall():
+        found[path].unique.add(name)
+    return {named[path]: relation for path, relation in found.items()}
 
 
 def _tenant(connection: Connection, found: Catalogue, slug: str) -> list[Difference]:
