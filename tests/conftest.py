@@ -29,7 +29,7 @@ os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.fail.Keyring"
 # As in the program itself; under pytest each miss costs more than many a statement.
 refuse_needless()
 
-# DuckDB's OpenSSL module is hashed at each opening; here once, which leaves a minute for the tests.
+# DuckDB's OpenSSL module is hashed at each opening; here once for all of the tests of a process.
 opening.is_known = cache(opening.is_known)
 
 # A busy machine is no fault of the code's.

@@ -55,7 +55,7 @@ def document(found: RowStory, shown: RowValues | None = None) -> dict[str, Any]:
             "event": shown.seq,
             "record": _text(shown.record, found.encoding) if shown.record else None,
             "record_hex": shown.record.hex() or None,
-            "cells": [to_builtins(cell) for cell in shown.cells],
+            "cells": to_builtins(shown.cells),
         }
     return told
 

@@ -65,13 +65,12 @@ class Run(Struct, frozen=True):
     @property
     def detail(self) -> dict[str, Any]:
         """What its publish.started says."""
-        chunks = [to_builtins(chunk) for chunk in self.chunks]
         return {
             "run": self.run,
             "tenant": self.tenant,
             "profile": self.profile,
             "plan_hash": self.plan_hash,
-            "chunks": chunks,
+            "chunks": to_builtins(self.chunks),
         }
 
 

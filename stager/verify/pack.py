@@ -110,7 +110,7 @@ def _fill(
         SEALS: _json(list(_seals(staging))),
         CHECKPOINT: proofs.checkpoint().encode(),
         PUBLIC_KEY: f"{key}\n".encode(),
-        ACCOUNT: _json([to_builtins(sheet) for sheet in account(staging)]),
+        ACCOUNT: _json(to_builtins(account(staging))),
         VERIFIER: (files(__package__) / "standalone.py").read_bytes(),
         README: _readme(key).encode(),
         **extra,
