@@ -80,6 +80,18 @@ def netstring(part: object) -> str:
     return "-" if part is None else f"{len(text.encode())}:{text},"
 
 
+def length_of(text: pl.Expr) -> pl.Expr:
+    """What stands before the texts of a column: each one's length in bytes, and a colon; NULL for NULL.
+
+    Picked from the lengths up to the longest: to write a number for each row takes longer.
+    """
+    import polars as pl
+
+    length = text.str.len_bytes()
+    up_to_longest = pl.int_range(length.max().fill_null(0) + 1).cast(pl.String)
+    return pl.concat_str(up_to_longest, pl.lit(":")).gather(length)
+
+
 def leaves_of(events: pl.DataFrame) -> bytes:
     """Each event's leaf hash, one after another: `leaf_of` for many at once."""
     if events.is_empty():
@@ -88,30 +100,34 @@ def leaves_of(events: pl.DataFrame) -> bytes:
 
     from stager.crypto.sha256 import digests
 
-    message = pl.concat_str(_joined([BEFORE_LEAF.decode(), *_netstrings(events)]))
-    return digests(events.with_columns(message=message)["message"])
+    alike = _alike(events)
+    texts = events.with_columns(pl.exclude(alike).cast(pl.String))
+    parts: list[str | pl.Expr] = [BEFORE_LEAF.decode()]
+    for column in texts:
+        parts += [alike[column.name]] if column.name in alike else _netstrings(column)
+    return digests(texts.with_columns(message=pl.concat_str(_joined(parts)))["message"])
 
 
-def _netstrings(events: pl.DataFrame) -> Iterator[str | pl.Expr]:
-    """What stands for the columns in the leaves: the same text for every row, or what gives it for each.
+def _alike(events: pl.DataFrame) -> dict[str, str]:
+    """The columns that have the same value in every row, and its netstring."""
+    import polars as pl
 
-    A netstring of its own concat costs half as much again as its parts in the leaf's, and is needed only
-    where some of the values are NULL.
+    same = events.select((pl.all().eq_missing(pl.all().first())).all()).row(0, named=True)
+    return {name: netstring(first) for name, first in events.row(0, named=True).items() if same[name]}
+
+
+def _netstrings(column: pl.Series) -> list[str | pl.Expr]:
+    """What makes the netstrings of a column of texts.
+
+    A concat of their own costs half as much again as their parts in the leaf's, and is needed only where
+    some of the values are NULL.
     """
     import polars as pl
 
-    [nulls] = events.select(pl.all().null_count()).rows()
-    [alike] = events.select((pl.all() == pl.all().first()).all()).rows()
-    firsts = events.row(0)
-    for name, missing, same, first in zip(events.columns, nulls, alike, firsts, strict=True):
-        if missing == events.height:
-            yield "-"
-        elif same and not missing:
-            yield f"{len(str(first).encode())}:{first},"
-        else:
-            text = pl.col(name).cast(pl.String)
-            parts = [text.str.len_bytes().cast(pl.String), pl.lit(":"), text, pl.lit(",")]
-            yield from [pl.concat_str(parts).fill_null("-")] if missing else parts
+    text = pl.col(column.name)
+    if column.null_count():
+        return [pl.concat_str(length_of(text), text, pl.lit(",")).fill_null("-")]
+    return [length_of(text), text, ","]
 
 
 def _joined(parts: Iterable[str | pl.Expr]) -> Iterator[pl.Expr]:
@@ -123,6 +139,6 @@ def _joined(parts: Iterable[str | pl.Expr]) -> Iterator[pl.Expr]:
         if isinstance(part, str):
             text += part
         else:
-            yield from (pl.lit(text), part)
+            yield from [pl.lit(text), part] if text else [part]
             text = ""
     yield pl.lit(text)

@@ -16,6 +16,7 @@ from stager.crypto.fingerprint import FINGERPRINT_BYTES, Fingerprinter
 from stager.crypto.merkle import leaf_hashes
 from stager.ingest.reader import Block, Source
 from stager.ingest.round_trip import is_round_trip, own_extra, restored
+from stager.ready_events import length_of
 from stager.sheets import REJECTING, Code, Sheet
 from stager.values import Normalised, Rules, normalise
 
@@ -189,7 +190,7 @@ def fingerprints(sheet: Sheet, cells: pl.DataFrame, fingerprinter: Fingerprinter
     """Over every cell with its length, absent and empty alike, and what the file's unknown columns hold."""
     texts = [pl.col(name).fill_null("") for name in sheet.fields]
     texts.append(own_extra(pl.col("extra")).fill_null(""))
-    parts = [piece for text in texts for piece in (text.str.len_bytes().cast(pl.String), pl.lit(":"), text)]
+    parts = [piece for text in texts for piece in (length_of(text), text)]
     records = cells.select(record=pl.concat_str(parts).cast(pl.Binary))["record"]
     return column_of(fingerprinter.concatenated(records.to_list()), FINGERPRINT_BYTES)
 
