@@ -6,7 +6,10 @@ import stat
 from hashlib import blake2b
 from pathlib import Path
 
+import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from stager.crypto import heads, places
@@ -14,7 +17,10 @@ from stager.crypto.fingerprint import Fingerprinter
 from stager.crypto.heads import Head
 from stager.crypto.signing import Signer, verify
 from stager.errors import IntegrityFailed, KeyUnavailable, UsageError
+from stager.ingest.making import fingerprints
+from stager.sheets import SHEETS
 
+NOTES = next(sheet for sheet in SHEETS if sheet.name == "notes")
 HEAD = Head(size=7, root=b"r" * 32, seal=b"s" * 32, public_key=b"p" * 32)
 
 
@@ -58,6 +64,24 @@ def test_fingerprints_are_keyed_and_the_same_in_bulk() -> None:
     assert printer.column(iter(records)) == expected
     assert printer.concatenated(records) == b"".join(expected)
     assert printer.one(b"a") != Fingerprinter(b"l" * 32).one(b"a")
+
+
+CELL = st.none() | st.text(max_size=12) | st.sampled_from(["", "1:a", "é" * 300, "x" * 70_000])
+
+
+@given(records=st.lists(st.tuples(*[CELL] * len(NOTES.fields)), max_size=4))
+def test_a_record_is_printed_cell_by_cell_behind_their_lengths(records: list[tuple[str | None, ...]]) -> None:
+    """Lengths are in bytes of UTF-8, an absent cell is an empty one, and what no column takes comes last."""
+    printer = Fingerprinter(b"k" * 32)
+    cells = pl.DataFrame(records, schema=dict.fromkeys(NOTES.fields, pl.String), orient="row")
+    with_extra = cells.with_columns(extra=pl.lit(None, pl.String))
+    told = [b"".join(b"%d:%b" % (len(cell), cell) for cell in map(_utf_8, (*row, None))) for row in records]
+    found = fingerprints(NOTES, with_extra, printer)
+    assert found.to_list() == printer.column(told)
+
+
+def _utf_8(cell: str | None) -> bytes:
+    return (cell or "").encode()
 
 
 @pytest.fixture

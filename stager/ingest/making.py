@@ -6,6 +6,7 @@ Pure, and the costly part of taking files in: `hands` has it done in a process o
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import polars as pl
 import pyarrow as pa
@@ -97,19 +98,20 @@ class Made(Struct, frozen=True):
 
 def made(files: Sequence[Planned], fingerprinter: Fingerprinter) -> Iterator[Made | None]:
     """The blocks of several files, one after another; None behind the last one of each."""
-    for file in files:
-        block_no = 0
-        for block in file.source.blocks():
-            ready = _made(_read(file, block), block_no, fingerprinter)
-            block_no += ready.kept.height
-            yield ready
-        yield None
+    with ThreadPoolExecutor(1, "stager-hashing") as beside:
+        for file in files:
+            block_no = 0
+            for block in file.source.blocks():
+                ready = _made(file, block, block_no, fingerprinter, beside)
+                block_no += ready.kept.height
+                yield ready
+            yield None
 
 
 def counted(file: Planned) -> Iterator[Counts]:
     """What staging a file would count, block by block; nothing is made ready."""
     for block in file.source.blocks():
-        yield _counts(_read(file, block))
+        yield _counts(_read(file, block, _cells(file, block)))
 
 
 def accepted(sheet: Sheet, made: Made) -> pl.DataFrame:
@@ -132,24 +134,32 @@ class _Read(Struct, frozen=True):
     found: Normalised
 
 
-def _read(file: Planned, block: Block) -> _Read:
+def _cells(file: Planned, block: Block) -> pl.DataFrame:
     cells = block.rows.with_columns(source_id=pl.lit(file.source_id, dtype=pl.Int32))
-    if is_round_trip(file.source.headers):
-        cells = restored(cells, file.source.sheet)
+    return restored(cells, file.source.sheet) if is_round_trip(file.source.headers) else cells
+
+
+def _read(file: Planned, block: Block, cells: pl.DataFrame) -> _Read:
     return _Read(file, block, cells, normalise(file.source.sheet, cells, file.rules))
 
 
-def _made(read: _Read, block_no: int, fingerprinter: Fingerprinter) -> Made:
-    sheet, source_id = read.file.source.sheet, read.file.source_id
-    kept, leaves = _kept(read.block, source_id, block_no)
+def _made(file: Planned, block: Block, block_no: int, fingerprinter: Fingerprinter, beside: Executor) -> Made:
+    """beside: hashes and compresses while the cells are read."""
+    sheet, source_id = file.source.sheet, file.source_id
+    cells = _cells(file, block)
+    printing = beside.submit(fingerprints, sheet, cells, fingerprinter)
+    keeping = beside.submit(_kept, block, source_id, block_no)
+    read = _read(file, block, cells)
+    issues, counts = _with_subjects(read, fingerprinter), _counts(read)
+    kept, leaves = keeping.result()
     return Made(
-        rows=read.cells.with_columns(fingerprint=fingerprints(sheet, read.cells, fingerprinter)),
-        spans=read.block.spans.with_columns(source_id=pl.lit(source_id, dtype=pl.Int32)),
-        issues=_with_subjects(read, fingerprinter),
+        rows=cells.with_columns(fingerprint=printing.result()),
+        spans=block.spans.with_columns(source_id=pl.lit(source_id, dtype=pl.Int32)),
+        issues=issues,
         changes=read.found.changes,
         kept=kept,
         leaves=leaves,
-        counts=_counts(read),
+        counts=counts,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import polars as pl
 
 from stager import sql
-from stager.ahead import made_ahead
+from stager.ahead import ahead
 from stager.crypto.fingerprint import Fingerprinter
 from stager.crypto.merkle import Tree
 from stager.event_log import EventLog, compact
@@ -20,6 +20,9 @@ from stager.ready_events import ReadyEvents
 from stager.sheets import Sheet
 from stager.staging import Gathered, Staging
 from stager.values import RULES_VERSION, Rules
+
+READY_AHEAD = 3
+"""Blocks whose events are made ready while a row group is written, which is as long as some blocks take."""
 
 Progress = Callable[[str, int, int | None], None]
 """Called with what is being done, how many bytes of how many are behind it."""
@@ -95,14 +98,14 @@ def stage(
 
 
 def _with_events(log: EventLog, sheet: Sheet, blocks: Iterator[Made]) -> Iterator[tuple[Made, ReadyEvents]]:
-    """Each block with its rows' events, which a thread makes ready while the block before is written."""
+    """Each block with its rows' events, which a thread makes ready while blocks before it are written."""
 
-    def ready(given: tuple[Made, int]) -> tuple[Made, ReadyEvents]:
-        made, first = given
-        return made, log.stamp.ready("row.accepted", accepted(sheet, made), first)
+    def ready() -> Iterator[tuple[Made, ReadyEvents]]:
+        for made in blocks:
+            first = log.reserve(made.counts.rows - made.counts.rejected)
+            yield made, log.stamp.ready("row.accepted", accepted(sheet, made), first)
 
-    numbered = ((made, log.reserve(made.counts.rows - made.counts.rejected)) for made in blocks)
-    return made_ahead(ready, numbered)
+    return ahead(ready(), READY_AHEAD)
 
 
 def _count(account: SourceAccount, counts: Counts, progress: Progress) -> None:
